@@ -1,0 +1,23 @@
+/*
+ * hash.h: SHA-256 (FIPS 180-4) and CRC-32C (RFC 3720, appendix B.4).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/base.h"
+
+enum { FH_SHA256_LEN = 32 };
+
+struct fh_sha256 {
+    uint8_t bytes[FH_SHA256_LEN];
+};
+
+/* fh_sha256 hashes all of `s`. */
+struct fh_sha256 fh_sha256(struct fh_slice s);
+
+/* fh_crc32c continues a checksum over `s`; start with 0.
+ *
+ * Cost     eight bytes a cycle or so where the processor has the instruction, bit by bit elsewhere.
+ */
+uint32_t fh_crc32c(uint32_t crc, struct fh_slice s);

@@ -1,0 +1,99 @@
+/* json.c: yyjson over an arena.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/text.h"
+
+/* yyjson frees and resizes through these. A resize grows in place when it can; a free is nothing,
+ * the arena goes as a whole. */
+static void *alc_malloc(void *ctx, size_t size)
+{
+    return fh_arena_try(ctx, size);
+}
+
+static void *alc_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
+{
+    return fh_arena_resize(ctx, ptr, old_size, size);
+}
+
+static void alc_free(void *ctx, void *ptr)
+{
+    FH_UNUSED(ctx);
+    FH_UNUSED(ptr);
+}
+
+static yyjson_alc alc_of(struct fh_arena *arena)
+{
+    return (yyjson_alc){alc_malloc, alc_realloc, alc_free, arena};
+}
+
+enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_val **root,
+                         struct fh_error *why)
+{
+    yyjson_alc alc = alc_of(arena);
+    yyjson_read_err err;
+    /* without YYJSON_READ_INSITU the input is not written to, the cast takes nothing away */
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len,
+                                       YYJSON_READ_NUMBER_AS_RAW, &alc, &err);
+
+    if (doc == NULL) {
+        bool full = err.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION;
+
+        *why = (struct fh_error){full ? FH_E_LIMIT : FH_E_SYNTAX, err.msg, err.pos};
+        return why->code;
+    }
+    *root = yyjson_doc_get_root(doc);
+    return FH_OK;
+}
+
+yyjson_mut_doc *fh_json_new(struct fh_arena *arena)
+{
+    yyjson_alc alc = alc_of(arena);
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(&alc);
+
+    FH_ASSERT(doc != NULL); /* trees are made of what was bounded before */
+    return doc;
+}
+
+static void append(struct fh_buf *out, const char *text, size_t len)
+{
+    if (text == NULL) {
+        out->failed = true;
+        return;
+    }
+    fh_buf_append(out, fh_slice(text, len));
+}
+
+void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_mut_val *root)
+{
+    yyjson_alc alc = alc_of(scratch);
+    size_t len = 0;
+
+    char *text = yyjson_mut_val_write_opts(root, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
+
+    append(out, text, len);
+}
+
+void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjson_val *val)
+{
+    yyjson_alc alc = alc_of(scratch);
+    size_t len = 0;
+
+    char *text = yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
+
+    append(out, text, len);
+}
+
+bool fh_json_u64(yyjson_val *val, uint64_t *out)
+{
+    struct fh_slice digits = fh_json_number(val);
+
+    if (fh_parse_u64(digits, out)) {
+        return true;
+    }
+    /* `12.0` is whole as well: some serialisers write every number that way */
+    struct fh_slice whole;
+
+    return fh_split(&digits, '.', &whole) && fh_eq(digits, FH_LIT("0")) &&
+           fh_parse_u64(whole, out);
+}

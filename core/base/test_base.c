@@ -1,0 +1,189 @@
+/* test_base.c: slices, buffers, arenas, numbers and hashes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tap.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
+
+static void test_slices_read_and_split(void **state)
+{
+    struct fh_slice s = FH_LIT("a,b,,c"), word = FH_NONE;
+    uint32_t number = 0;
+
+    FH_UNUSED(state);
+    assert_true(fh_split(&s, ',', &word));
+    assert_text(word, "a");
+    assert_true(fh_split(&s, ',', &word));
+    assert_true(fh_split(&s, ',', &word));
+    assert_text(word, "");
+    assert_true(fh_split(&s, ',', &word));
+    assert_text(word, "c");
+    assert_false(fh_split(&s, ',', &word));
+
+    s = FH_LIT("\x01\x02\x03\x04\x05");
+    assert_true(fh_read_u32be(&s, &number));
+    assert_int_equal(number, 0x01020304);
+    assert_false(fh_read_u32be(&s, &number)); /* untouched: one byte is left */
+    assert_int_equal(s.len, 1);
+
+    assert_text(fh_trim(FH_LIT(" \t x y \t")), "x y");
+    assert_true(fh_eq_nocase(FH_LIT("BeArer"), FH_LIT("bearer")));
+    assert_false(fh_eq_nocase(FH_LIT("@"), FH_LIT("`"))); /* differ in bit 5, are no letters */
+    assert_true(fh_contains(FH_LIT("abcabd"), FH_LIT("abd")));
+    assert_false(fh_contains(FH_LIT("abcab"), FH_LIT("abd")));
+    assert_true(fh_compare(FH_LIT("ab"), FH_LIT("b")) < 0);
+    assert_true(fh_compare(FH_LIT("ab"), FH_LIT("abc")) < 0);
+}
+
+static void test_utf8_follows_table_3_7(void **state)
+{
+    static const struct {
+        struct fh_slice text;
+        bool ok;
+    } rows[] = {
+        {FH_LIT_INIT(""), true},
+        {FH_LIT_INIT("plain, and longer than eight bytes"), true},
+        {FH_LIT_INIT("\xc3\xa9"), true},
+        {FH_LIT_INIT("\xe2\x82\xac and \xf0\x9f\x98\x80"), true},
+        {FH_LIT_INIT("\xf4\x8f\xbf\xbf"), true},  /* U+10FFFF */
+        {FH_LIT_INIT("\xf4\x90\x80\x80"), false}, /* one above */
+        {FH_LIT_INIT("\xc0\xaf"), false},         /* overlong */
+        {FH_LIT_INIT("\xe0\x9f\xbf"), false},     /* overlong */
+        {FH_LIT_INIT("\xed\xa0\x80"), false},     /* surrogate */
+        {FH_LIT_INIT("12345678\xff"), false},
+        {FH_LIT_INIT("1234567\xe2\x82"), false}, /* cut */
+        {FH_LIT_INIT("\x80"), false},
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        tap_context("row %zu", i);
+        assert_int_equal(fh_utf8_ok(rows[i].text), rows[i].ok);
+    }
+}
+
+static void test_a_buffer_latches_its_failure(void **state)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(5);
+
+    FH_UNUSED(state);
+    fh_buf_append(&buf, FH_LIT("1234"));
+    fh_buf_append(&buf, FH_LIT("5"));
+    assert_false(buf.failed);
+    fh_buf_append(&buf, FH_LIT("6"));
+    assert_true(buf.failed);
+    fh_buf_append(&buf, FH_LIT("")); /* later ones do nothing */
+    assert_text(fh_buf_slice(&buf), "12345");
+    fh_buf_clear(&buf);
+    fh_buf_u64(&buf, 0);
+    fh_buf_hex(&buf, FH_LIT("\xa5"));
+    assert_text(fh_buf_slice(&buf), "0a5");
+    fh_buf_cut(&buf, 1);
+    assert_text(fh_buf_slice(&buf), "a5");
+}
+
+static void test_an_arena_keeps_to_its_cap(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+    struct fh_buf buf = fh_buf_in_arena(arena, SIZE_MAX);
+
+    FH_UNUSED(state);
+    assert_null(fh_arena_try(arena, (1 << 16) + 1));
+    assert_null(fh_arena_try(arena, SIZE_MAX - 3));
+    assert_non_null(fh_arena_try(arena, 1 << 15));
+    while (!buf.failed) {
+        fh_buf_append(&buf, FH_LIT("0123456789abcdef"));
+    }
+    assert_in_range(buf.len, 1 << 12,
+                    1 << 15); /* doubling copies, so less than what was left */
+    fh_arena_reset(arena);
+    assert_int_equal(fh_arena_used(arena), 0);
+    for (int i = 0; i < 100; i++) {
+        uint8_t *bytes = fh_arena_alloc(arena, 100);
+
+        assert_int_equal((uintptr_t)bytes % 16, 0);
+        memset(bytes, i, 100);
+    }
+    fh_arena_trim(arena);
+    struct fh_slice parts[] = {FH_LIT("a"), FH_NONE, FH_LIT("bc")};
+    assert_text(fh_concat(arena, parts, FH_LEN(parts)), "abc");
+}
+
+static void test_numbers_are_whole_input_or_nothing(void **state)
+{
+    uint64_t n = 7;
+    uint8_t bytes[2];
+
+    FH_UNUSED(state);
+    assert_true(fh_parse_u64(FH_LIT("18446744073709551615"), &n));
+    assert_true(n == UINT64_MAX);
+    assert_false(fh_parse_u64(FH_LIT("18446744073709551616"), &n));
+    assert_false(fh_parse_u64(FH_LIT(""), &n));
+    assert_false(fh_parse_u64(FH_LIT("1 "), &n));
+    assert_false(fh_parse_u64(FH_LIT("-1"), &n));
+    assert_true(fh_parse_hex_u64(FH_LIT("fF"), &n));
+    assert_int_equal(n, 255);
+    assert_false(fh_parse_hex_u64(FH_LIT("0x1"), &n));
+    assert_false(fh_parse_hex_u64(FH_LIT("11111111111111111"), &n));
+    assert_true(fh_parse_unhex(FH_LIT("a50F"), bytes, 2));
+    assert_int_equal(bytes[0], 0xa5);
+    assert_false(fh_parse_unhex(FH_LIT("a5"), bytes, 2));
+}
+
+static void test_hashes_give_the_published_values(void **state)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf hex = fh_buf_on_heap(64);
+    struct fh_sha256 digest = fh_sha256(FH_LIT("abc")); /* FIPS 180-4, example B.1 */
+    uint8_t zeros[32] = {0};
+
+    FH_UNUSED(state);
+    fh_buf_hex(&hex, fh_slice(digest.bytes, sizeof(digest.bytes)));
+    assert_text(fh_buf_slice(&hex),
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    /* RFC 3720, B.4 */
+    assert_int_equal(fh_crc32c(0, fh_slice(zeros, sizeof(zeros))), 0x8a9136aa);
+    assert_int_equal(fh_crc32c(0, FH_LIT("123456789")), 0xe3069283);
+    assert_int_equal(fh_crc32c(fh_crc32c(0, FH_LIT("1234")), FH_LIT("56789")), 0xe3069283);
+}
+
+static void test_json_numbers_come_out_as_they_went_in(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+    struct fh_buf out = fh_buf_in_arena(arena, 1024);
+    struct fh_slice text =
+        FH_LIT("{\"a\":[1.10e+2,12345678901234567890123],\"b\":7,\"c\":7.0}");
+    struct fh_error why;
+    yyjson_val *root = NULL;
+    uint64_t n = 0;
+
+    FH_UNUSED(state);
+    assert_int_equal(fh_json_parse(arena, text, &root, &why), FH_OK);
+    fh_json_append_val(&out, arena, root);
+    assert_text(fh_buf_slice(&out), (const char *)text.ptr);
+    assert_true(fh_json_u64(fh_json_get(root, FH_LIT("b")), &n));
+    assert_int_equal(n, 7);
+    assert_true(fh_json_u64(fh_json_get(root, FH_LIT("c")), &n));
+    assert_false(fh_json_u64(fh_json_get(root, FH_LIT("a")), &n));
+    assert_false(fh_json_u64(NULL, &n));
+
+    assert_int_equal(fh_json_parse(arena, FH_LIT("{\"a\":}"), &root, &why), FH_E_SYNTAX);
+    assert_int_equal(why.at, 5);
+
+    FH_AUTO(fh_arena_free) struct fh_arena *small = fh_arena_new(64);
+    assert_int_equal(fh_json_parse(small, text, &root, &why), FH_E_LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slices_read_and_split),
+        cmocka_unit_test(test_utf8_follows_table_3_7),
+        cmocka_unit_test(test_a_buffer_latches_its_failure),
+        cmocka_unit_test(test_an_arena_keeps_to_its_cap),
+        cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
+        cmocka_unit_test(test_hashes_give_the_published_values),
+        cmocka_unit_test(test_json_numbers_come_out_as_they_went_in),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
