@@ -1,0 +1,77 @@
+/*
+ * event.h: a reply, streamed or whole, as a sequence of events.
+ *
+ *     START  (BLOCK_START  (TEXT | ARGUMENTS | THINKING | SIGNATURE | …)*  BLOCK_STOP)*
+ *            USAGE*  FINISH  USAGE*  END              and ERROR at any point, which ends it
+ *
+ * A whole reply is decoded into the same events that its stream would have given, and encoded from
+ * them: so both have the same usage by construction. Blocks of one choice do not overlap in
+ * Anthropic's dialect; in OpenAI's, fragments of parallel tool calls may interleave, so fragments
+ * carry the index of their block and an encoder that cannot interleave holds back the later ones.
+ *
+ * Slices borrow from the decoder until its next call. Events of one decoder call lie in an
+ * fh_events list in the scratch arena, which the caller resets after it has used them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "chat/refusal.h"
+#include "chat/request.h"
+#include "chat/usage.h"
+
+enum fh_event_kind {
+    FH_EVENT_START,       /* id, model, created_s */
+    FH_EVENT_BLOCK_START, /* index, block kind; tool call: id, name; redacted: data in text */
+    FH_EVENT_TEXT,        /* index, text */
+    FH_EVENT_THINKING,    /* index, text */
+    FH_EVENT_SIGNATURE,   /* index, text: opaque bytes */
+    FH_EVENT_ARGUMENTS,   /* index, text: a fragment of the JSON text */
+    FH_EVENT_REFUSAL,     /* index, text: what the model says when it declines */
+    FH_EVENT_EXTRA,       /* index; a part that only the source dialect knows (a citation, a log
+                             probability): in `extras` */
+    FH_EVENT_BLOCK_STOP,  /* index */
+    FH_EVENT_FINISH,      /* finish, stop_sequence */
+    FH_EVENT_USAGE,       /* usage: merge it */
+    FH_EVENT_ERROR,       /* fault */
+    FH_EVENT_PING,        /* the provider is alive */
+    FH_EVENT_END,         /* the protocol's own end was seen */
+};
+
+/* Why generation ended. */
+enum fh_finish {
+    FH_FINISH_UNKNOWN, /* a word we do not know: `finish_word` */
+    FH_FINISH_STOP,
+    FH_FINISH_STOP_SEQUENCE,
+    FH_FINISH_LENGTH,
+    FH_FINISH_CONTEXT, /* the context window is full */
+    FH_FINISH_TOOLS,
+    FH_FINISH_REFUSAL, /* declined or filtered */
+    FH_FINISH_PAUSE,   /* a server tool wants to be continued */
+    FH_FINISHES,
+};
+
+struct fh_event {
+    enum fh_event_kind kind;
+    enum fh_block_kind block;
+    uint32_t choice; /* 0 unless the client asked for several */
+    uint32_t index;  /* of the block within its choice, dense from 0 */
+    struct fh_slice id, name, model, text;
+    uint64_t created_s; /* 0: not said */
+    enum fh_finish finish;
+    struct fh_slice finish_word; /* the provider's own word */
+    struct fh_slice stop_sequence;
+    struct fh_usage usage;
+    struct fh_fault fault;
+    yyjson_val *raw; /* BLOCK_START of an opaque block: the whole of it */
+    struct fh_extras extras;
+};
+
+struct fh_events {
+    struct fh_arena *arena; /* holds the list and what the events point to */
+    struct fh_event *list;
+    size_t count, room;
+};
+
+/* fh_event_push appends a zeroed event of `kind`; the pointer holds until the next push. */
+struct fh_event *fh_event_push(struct fh_events *events, enum fh_event_kind kind);

@@ -1,0 +1,78 @@
+/* request.c: lists of a request, and members that only their own dialect knows.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "chat/request.h"
+
+void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
+                  struct fh_slice key, yyjson_val *value)
+{
+    struct fh_extra *extra = fh_new(arena, struct fh_extra);
+
+    *extra = (struct fh_extra){.key = key, .value = value};
+    extra->pointer = fh_path_print(path, key, arena);
+    if (list->last == NULL) {
+        list->first = extra;
+    } else {
+        list->last->next = extra;
+    }
+    list->last = extra;
+}
+
+void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj)
+{
+    for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
+        (void)yyjson_mut_obj_add(
+            obj, yyjson_mut_strn(doc, (const char *)extra->key.ptr, extra->key.len),
+            yyjson_val_mut_copy(doc, extra->value));
+    }
+}
+
+void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why)
+{
+    for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
+        fh_loss_add(loss, extra->pointer, why);
+    }
+}
+
+struct fh_message *fh_message_add(struct fh_chat_request *req, struct fh_arena *arena,
+                                  enum fh_role role)
+{
+    struct fh_message *message = fh_new(arena, struct fh_message);
+
+    message->role = role;
+    if (req->last_message == NULL) {
+        req->first_message = message;
+    } else {
+        req->last_message->next = message;
+    }
+    req->last_message = message;
+    return message;
+}
+
+struct fh_block *fh_block_add(struct fh_blocks *list, struct fh_arena *arena,
+                              enum fh_block_kind kind)
+{
+    struct fh_block *block = fh_new(arena, struct fh_block);
+
+    block->kind = kind;
+    if (list->last == NULL) {
+        list->first = block;
+    } else {
+        list->last->next = block;
+    }
+    list->last = block;
+    return block;
+}
+
+struct fh_tool *fh_tool_add(struct fh_chat_request *req, struct fh_arena *arena)
+{
+    struct fh_tool *tool = fh_new(arena, struct fh_tool);
+
+    tool->strict = -1;
+    if (req->last_tool == NULL) {
+        req->first_tool = tool;
+    } else {
+        req->last_tool->next = tool;
+    }
+    req->last_tool = tool;
+    return tool;
+}

@@ -1,0 +1,25 @@
+/* dialect.c: all dialects, by number and by name.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dialect/dialect.h"
+
+static const struct fh_dialect *const all[] = {
+    [FH_DIALECT_ANTHROPIC] = &fh_dialect_anthropic,
+    [FH_DIALECT_OPENAI_CHAT] = &fh_dialect_openai_chat,
+};
+static_assert(FH_LEN(all) == FH_DIALECTS, "table and enum agree");
+
+const struct fh_dialect *fh_dialect(enum fh_dialect_id id)
+{
+    FH_ASSERT(id < FH_DIALECTS);
+    return all[id];
+}
+
+const struct fh_dialect *fh_dialect_by_name(struct fh_slice name)
+{
+    for (size_t i = 0; i < FH_LEN(all); i++) {
+        if (fh_eq(all[i]->name, name)) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
