@@ -179,8 +179,10 @@ void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t
 {
     size_t old_room = round_up(fh_max(old_size, 1));
 
-    if (old != NULL && (uint8_t *)old + old_room == arena->at && size >= old_size &&
-        size <= arena->cap) {
+    if (old != NULL && size <= old_size) {
+        return old;
+    }
+    if (old != NULL && (uint8_t *)old + old_room == arena->at && size <= arena->cap) {
         size_t more = round_up(size) - fh_min(old_room, round_up(size));
 
         if (more <= arena->left && arena->used + more <= arena->cap) {

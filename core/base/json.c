@@ -6,31 +6,51 @@
 
 /* yyjson frees and resizes through these. A resize grows in place when it can; a free is nothing,
  * the arena goes as a whole. */
-static void *alc_malloc(void *ctx, size_t size)
+static void *try_malloc(void *ctx, size_t size)
 {
     return fh_arena_try(ctx, size);
 }
 
-static void *alc_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
+static void *try_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
 {
     return fh_arena_resize(ctx, ptr, old_size, size);
 }
 
-static void alc_free(void *ctx, void *ptr)
+static void *must_malloc(void *ctx, size_t size)
+{
+    return fh_arena_raw(ctx, size);
+}
+
+static void *must_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
+{
+    void *fresh = size > old_size ? fh_arena_raw(ctx, size) : ptr;
+
+    return fresh == ptr ? ptr : memcpy(fresh, ptr, old_size);
+}
+
+static void no_free(void *ctx, void *ptr)
 {
     FH_UNUSED(ctx);
     FH_UNUSED(ptr);
 }
 
-static yyjson_alc alc_of(struct fh_arena *arena)
+/* What a peer sent is read within the arena's cap. */
+static yyjson_alc capped(struct fh_arena *arena)
 {
-    return (yyjson_alc){alc_malloc, alc_realloc, alc_free, arena};
+    return (yyjson_alc){try_malloc, try_realloc, no_free, arena};
+}
+
+/* What we write was bounded when it was read, and an encoder does not look at each call's result:
+ * a member that was left out for want of memory would be lost silently. So this one aborts. */
+static yyjson_alc uncapped(struct fh_arena *arena)
+{
+    return (yyjson_alc){must_malloc, must_realloc, no_free, arena};
 }
 
 enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_val **root,
                          struct fh_error *why)
 {
-    yyjson_alc alc = alc_of(arena);
+    yyjson_alc alc = capped(arena);
     yyjson_read_err err;
     /* without YYJSON_READ_INSITU the input is not written to, the cast takes nothing away */
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len,
@@ -48,10 +68,10 @@ enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_va
 
 yyjson_mut_doc *fh_json_new(struct fh_arena *arena)
 {
-    yyjson_alc alc = alc_of(arena);
+    yyjson_alc alc = uncapped(arena);
     yyjson_mut_doc *doc = yyjson_mut_doc_new(&alc);
 
-    FH_ASSERT(doc != NULL); /* trees are made of what was bounded before */
+    FH_ASSERT(doc != NULL);
     return doc;
 }
 
@@ -66,7 +86,7 @@ static void append(struct fh_buf *out, const char *text, size_t len)
 
 void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_mut_val *root)
 {
-    yyjson_alc alc = alc_of(scratch);
+    yyjson_alc alc = uncapped(scratch);
     size_t len = 0;
 
     char *text = yyjson_mut_val_write_opts(root, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
@@ -76,7 +96,7 @@ void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_m
 
 void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjson_val *val)
 {
-    yyjson_alc alc = alc_of(scratch);
+    yyjson_alc alc = uncapped(scratch);
     size_t len = 0;
 
     char *text = yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
