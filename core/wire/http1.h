@@ -1,7 +1,7 @@
 /*
  * http1.h: the answer of an HTTP/1.1 upstream (RFC 9112), from its bytes.
  *
- *     feed(bytes) ──▶ next() ──▶ HEAD, BODY, BODY, … END        then, kept alive, HEAD again
+ *     feed(bytes) ──▶ next() ──▶ HEAD, BODY, BODY, … END, reset, HEAD, …
  *
  * Pull, not callbacks. The head is gathered whole and handed out with its fields; the body is
  * handed out as slices of the input, its framing (content-length, chunked, until the connection
@@ -30,7 +30,7 @@ struct fh_http1_head {
     bool until_close;        /* no length given: the body ends with the connection */
     uint64_t content_length; /* when neither of the two above */
     size_t field_count;
-    struct fh_http_field field[FH_HTTP1_FIELDS_MAX];
+    const struct fh_http_field *field; /* in the order sent; room for as many as there are */
 };
 
 enum fh_http1_kind {
@@ -70,10 +70,20 @@ void fh_http1_feed(struct fh_http1_decoder *dec, struct fh_slice in);
  */
 enum fh_step fh_http1_next(struct fh_http1_decoder *dec, struct fh_http1_event *event);
 
-/* fh_http1_eof tells that the connection was closed by its peer.
+/* fh_http1_reset makes the decoder ready for the answer to the next request on the connection. The
+ * memory of the old head is used again.
  *
+ * Returns  false when there can be no next one: END was not handed out, the connection is not kept
+ *          alive, bytes that nobody asked for are waiting, or there was an error. Close it then.
+ */
+FH_NODISCARD bool fh_http1_reset(struct fh_http1_decoder *dec);
+
+/* fh_http1_eof tells that the connection was closed by its peer. After until_close this is the end;
+ * there is no END event then.
+ *
+ * Requires the previous fh_http1_next did not return FH_STEP_EVENT, but for END.
  * Returns  true when that is a proper end of the message (until_close, or END was seen); false
- *          when the message was cut.
+ *          when the message was cut, where and at which byte is then in fh_http1_error.
  */
 FH_NODISCARD bool fh_http1_eof(struct fh_http1_decoder *dec);
 

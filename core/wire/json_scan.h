@@ -17,6 +17,8 @@
 
 #include "base/base.h"
 
+enum { FH_JSON_DEPTH_MAX = 1024 }; /* the most that a depth_max may be */
+
 /* Where one member of the top-level object is. `value.ptr` is NULL when it is not there. */
 struct fh_json_member {
     struct fh_slice value; /* its text, quotes and braces included; points into the input */
@@ -27,10 +29,12 @@ struct fh_json_member {
  * Names are compared after unescaping: {"m\u006fdel": …} has a member `model`, since the provider's
  * parser will see one.
  *
- * Limits   nesting deeper than `depth_max` is FH_E_LIMIT.
+ * Requires `names` that differ; `depth_max` of at most FH_JSON_DEPTH_MAX.
+ * Limits   more than `depth_max` objects and arrays inside one another are FH_E_LIMIT.
  * Returns  FH_OK; FH_E_SYNTAX with what and where in `why`; FH_E_TYPE when the top is no object
  *          and names were asked for; FH_E_CONFLICT when a name that was asked for stands twice:
  *          two parsers may take different ones, and we would decide by one and pay for the other.
+ *          Then all of `members` are as if not there.
  */
 enum fh_rc fh_json_scan(struct fh_slice text, const struct fh_slice *names,
                         struct fh_json_member *members, size_t count, uint32_t depth_max,
