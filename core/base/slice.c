@@ -31,24 +31,18 @@ int fh_compare(struct fh_slice a, struct fh_slice b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
+size_t fh_search(struct fh_slice s, struct fh_slice needle)
+{
+    /* memmem would read the pointer of an empty slice */
+    const uint8_t *hit =
+        s.len < needle.len || s.len == 0 ? NULL : memmem(s.ptr, s.len, needle.ptr, needle.len);
+
+    return hit == NULL ? s.len : (size_t)(hit - s.ptr);
+}
+
 bool fh_contains(struct fh_slice s, struct fh_slice needle)
 {
-    if (needle.len == 0) {
-        return true;
-    }
-    while (s.len >= needle.len) {
-        size_t at = fh_find(fh_head(s, s.len - needle.len + 1), needle.ptr[0]);
-
-        if (at > s.len - needle.len) {
-            return false;
-        }
-        s = fh_tail(s, at);
-        if (fh_starts(s, needle)) {
-            return true;
-        }
-        s = fh_tail(s, 1);
-    }
-    return false;
+    return needle.len == 0 || fh_search(s, needle) < s.len;
 }
 
 bool fh_take(struct fh_slice *s, struct fh_slice prefix)

@@ -96,6 +96,9 @@ static inline size_t fh_find(struct fh_slice s, uint8_t c)
     return hit == NULL ? s.len : (size_t)(hit - s.ptr);
 }
 
+/* fh_search gives the offset of the first `needle`, or s.len. */
+FH_NODISCARD size_t fh_search(struct fh_slice s, struct fh_slice needle);
+
 /* fh_contains says whether `needle` occurs in `s`. */
 FH_NODISCARD bool fh_contains(struct fh_slice s, struct fh_slice needle);
 
