@@ -18,6 +18,6 @@ struct fh_event *fh_event_push(struct fh_events *events, enum fh_event_kind kind
     }
     struct fh_event *event = &events->list[events->count++];
 
-    *event = (struct fh_event){.kind = kind};
+    *event = (struct fh_event){.kind = kind, .dialect = events->dialect};
     return event;
 }

@@ -53,6 +53,7 @@ enum fh_finish {
 
 struct fh_event {
     enum fh_event_kind kind;
+    enum fh_dialect_id dialect; /* of the provider: who understands `extras` and `raw` */
     enum fh_block_kind block;
     uint32_t choice; /* 0 unless the client asked for several */
     uint32_t index;  /* of the block within its choice, dense from 0 */
@@ -68,10 +69,12 @@ struct fh_event {
 };
 
 struct fh_events {
-    struct fh_arena *arena; /* holds the list and what the events point to */
+    struct fh_arena *arena;     /* holds the list and what the events point to */
+    enum fh_dialect_id dialect; /* the decoder's own; each event says so */
     struct fh_event *list;
     size_t count, room;
 };
 
-/* fh_event_push appends a zeroed event of `kind`; the pointer holds until the next push. */
+/* fh_event_push appends an event of `kind` and of the list's dialect, zeroed otherwise; the pointer
+ * holds until the next push. */
 struct fh_event *fh_event_push(struct fh_events *events, enum fh_event_kind kind);

@@ -29,7 +29,9 @@ void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_m
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        fh_loss_add(loss, extra->pointer, why);
+        if (!yyjson_is_null(extra->value)) {
+            fh_loss_add(loss, extra->pointer, why);
+        }
     }
 }
 

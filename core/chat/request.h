@@ -44,7 +44,7 @@ void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct f
 /* fh_extras_write puts the members back into `obj` (same dialect). */
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj);
 
-/* fh_extras_lose reports each of them (any other dialect). */
+/* fh_extras_lose reports each of them (any other dialect), but for nulls: those say "not given". */
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why);
 
 enum fh_role {
@@ -201,6 +201,7 @@ struct fh_chat_request {
     yyjson_val *format_schema;
 
     struct fh_slice user; /* Anthropic metadata.user_id, OpenAI user or safety_identifier */
+    bool user_is_safety;  /* OpenAI: came as safety_identifier */
     struct fh_slice service_tier;
 
     struct fh_extras extras; /* of the top level, and of objects that the fields above were in:

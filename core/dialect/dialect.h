@@ -31,9 +31,11 @@ struct fh_reply_frame {
 /* What scanning a reply that passes byte for byte found for the books. Start it zeroed. */
 struct fh_watch {
     struct fh_usage usage;
-    enum fh_finish finish;   /* FH_FINISH_UNKNOWN until seen */
-    bool ended;              /* the protocol's own end was seen; nothing of meaning follows */
-    bool failed;             /* an error event, or an error object in a 200 */
+    enum fh_finish finish; /* FH_FINISH_UNKNOWN until seen */
+    bool ended;            /* the protocol's own end was seen; nothing of meaning follows */
+    bool usage_only; /* the event scanned last holds usage and nothing else: an OpenAI client
+                                that did not ask for it (include_usage) must not see the event */
+    bool failed;     /* an error event, or an error object in a 200 */
     enum fh_refusal failure; /* its kind, when `failed` */
 };
 
