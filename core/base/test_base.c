@@ -167,10 +167,10 @@ static void test_json_numbers_come_out_as_they_went_in(void **state)
     assert_false(fh_json_u64(fh_json_get(root, FH_LIT("a")), &n));
     assert_false(fh_json_u64(NULL, &n));
 
-    struct fh_buf out = fh_buf_in_arena(arena, 64);
+    struct fh_buf quoted = fh_buf_in_arena(arena, 64);
 
-    fh_json_quote(&out, FH_LIT("a\"\\\n\x01\xc3\xa9"));
-    assert_text(fh_buf_slice(&out), "\"a\\\"\\\\\\n\\u0001\xc3\xa9\"");
+    fh_json_quote(&quoted, FH_LIT("a\"\\\n\x01\xc3\xa9"));
+    assert_text(fh_buf_slice(&quoted), "\"a\\\"\\\\\\n\\u0001\xc3\xa9\"");
 
     assert_int_equal(fh_json_parse(arena, FH_LIT("{\"a\":}"), &root, &why), FH_E_SYNTAX);
     assert_int_equal(why.at, 5);
