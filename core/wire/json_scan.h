@@ -9,13 +9,11 @@
  *     struct fh_json_member at[FH_LEN(names)];
  *     FH_TRY(fh_json_scan(body, names, at, FH_LEN(names), 64, &why));
  *
- * Cost     16 bytes a step inside strings where the processor has SSE2 or NEON.
- *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
-#include "base/base.h"
+#include "wire/json_string.h"
 
 enum { FH_JSON_DEPTH_MAX = 1024 }; /* the most that a depth_max may be */
 
@@ -39,13 +37,3 @@ struct fh_json_member {
 enum fh_rc fh_json_scan(struct fh_slice text, const struct fh_slice *names,
                         struct fh_json_member *members, size_t count, uint32_t depth_max,
                         struct fh_error *why);
-
-/* fh_json_unescape turns a string's text, quotes included, into its bytes: borrowed from `text` when
- * there is no escape in it, else made in `arena`.
- *
- * Requires a string that fh_json_scan accepted. A lone surrogate becomes U+FFFD.
- */
-struct fh_slice fh_json_unescape(struct fh_slice text, struct fh_arena *arena);
-
-/* fh_json_escape appends `bytes`, which are UTF-8, as a JSON string, quotes included. */
-void fh_json_escape(struct fh_buf *out, struct fh_slice bytes);
