@@ -430,6 +430,14 @@ enum fh_rc fh_decode_record(uint16_t type, struct fh_slice payload, struct fh_re
     return FH_OK;
 }
 
+bool fh_intent_is_first(struct fh_slice payload)
+{
+    /* the field with the lowest tag, which is never left out: tag 1, one byte, the number 1 */
+    size_t at = 1 + FH_REQUEST_ID_LEN + sizeof(uint64_t);
+
+    return payload.len > at && fh_starts(fh_tail(payload, at), FH_LIT("\1\1\0\1"));
+}
+
 const struct fh_request_id *fh_record_id(const struct fh_record *record)
 {
     switch (record->type) {

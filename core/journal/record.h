@@ -146,5 +146,9 @@ struct fh_record {
  */
 enum fh_rc fh_decode_record(uint16_t type, struct fh_slice payload, struct fh_record *out);
 
+/* fh_intent_is_first says whether an encoded intent is of the first attempt, without decoding it:
+ * who keeps room for settles counts requests, not attempts. */
+bool fh_intent_is_first(struct fh_slice payload);
+
 /* fh_record_id is the id of a decoded record. */
 const struct fh_request_id *fh_record_id(const struct fh_record *record);

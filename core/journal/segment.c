@@ -2,6 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "journal/segment.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structs are written as they lie");
 
 #define MAGIC     0x31544d4745534846U /* "FHSEGMT1" */
@@ -285,4 +290,30 @@ bool fh_segment_seal_holds(struct fh_slice bytes, const struct fh_segment_info *
 
     return fh_eq(fh_slice(hash.bytes, sizeof(hash.bytes)),
                  fh_slice(info->hash.bytes, sizeof(info->hash.bytes)));
+}
+
+void fh_segment_print_name(char out[FH_SEGMENT_NAME_MAX], uint32_t worker, uint64_t sequence)
+{
+    (void)snprintf(out, FH_SEGMENT_NAME_MAX, "w%02" PRIu32 "-%010" PRIu64 ".seg", worker,
+                   sequence);
+}
+
+bool fh_segment_parse_name(struct fh_slice name, uint32_t *worker, uint64_t *sequence)
+{
+    char again[FH_SEGMENT_NAME_MAX];
+    struct fh_slice rest = name, slot;
+    uint64_t w = 0, s = 0;
+
+    if (!fh_take(&rest, FH_LIT("w")) || !fh_split(&rest, '-', &slot) ||
+        !fh_parse_u64(slot, &w) || w > UINT32_MAX || !fh_ends(rest, FH_LIT(".seg")) ||
+        !fh_parse_u64(fh_head(rest, rest.len - 4), &s)) {
+        return false;
+    }
+    fh_segment_print_name(again, (uint32_t)w, s);
+    if (!fh_eq(name, fh_cstr(again))) {
+        return false;
+    }
+    *worker = (uint32_t)w;
+    *sequence = s;
+    return true;
 }

@@ -135,3 +135,12 @@ struct fh_sha256 fh_segment_seal(struct fh_segment *seg, const struct fh_sha256 
  */
 FH_NODISCARD bool fh_segment_seal_holds(struct fh_slice bytes,
                                         const struct fh_segment_info *info);
+
+/* The name of a segment's file: w03-0000000017.seg. Names sort as sequences do. */
+enum { FH_SEGMENT_NAME_MAX = 40 };
+
+void fh_segment_print_name(char out[FH_SEGMENT_NAME_MAX], uint32_t worker, uint64_t sequence);
+
+/* fh_segment_parse_name reads what fh_segment_print_name writes, and nothing else. */
+FH_NODISCARD bool fh_segment_parse_name(struct fh_slice name, uint32_t *worker,
+                                        uint64_t *sequence);

@@ -156,6 +156,9 @@ static void test_intent_comes_back(void **state)
     assert_text(got.intent.client_dialect, "anthropic");
     assert_text(got.intent.provider_dialect, "openai_chat");
     assert_int_equal(got.intent.body_bytes, 1536);
+    assert_true(fh_intent_is_first(bytes));
+    r.intent.attempt = 257;
+    assert_false(fh_intent_is_first(encoded(arena, &r)));
 }
 
 static void test_settle_comes_back(void **state)

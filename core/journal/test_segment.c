@@ -234,6 +234,39 @@ static void test_seal(void **state)
     }
 }
 
+static void test_names(void **state)
+{
+    static const char *const bad[] = {"w3-0000000017.seg",
+                                      "w03-17.seg",
+                                      "w03-0000000017.se",
+                                      "w03-0000000017.seg.new",
+                                      "w-0000000017.seg",
+                                      "03-0000000017.seg",
+                                      "w03-0000000017seg",
+                                      "w4294967296-0000000017.seg",
+                                      "",
+                                      "w03-.seg",
+                                      "w03",
+                                      "w03-0000000017.seg "};
+    char name[FH_SEGMENT_NAME_MAX];
+    uint32_t worker = 0;
+    uint64_t sequence = 0;
+
+    FH_UNUSED(state);
+    fh_segment_print_name(name, 3, 17);
+    assert_text(fh_cstr(name), "w03-0000000017.seg");
+    assert_true(fh_segment_parse_name(fh_cstr(name), &worker, &sequence));
+    assert_int_equal(worker, 3);
+    assert_int_equal(sequence, 17);
+    fh_segment_print_name(name, UINT32_MAX, UINT64_MAX);
+    assert_true(fh_segment_parse_name(fh_cstr(name), &worker, &sequence));
+    assert_int_equal(sequence, UINT64_MAX);
+    for (size_t i = 0; i < FH_LEN(bad); i++) {
+        tap_context("%s", bad[i]);
+        assert_false(fh_segment_parse_name(fh_cstr(bad[i]), &worker, &sequence));
+    }
+}
+
 /* One process appends while another scans: it sees every record, once, whole, in order. */
 static void test_concurrent_reader(void **state)
 {
@@ -294,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_every_flipped_bit),
         cmocka_unit_test(test_goes_on_where_it_was),
         cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_concurrent_reader),
     };
     return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
