@@ -98,6 +98,11 @@ struct fh_dialect {
     void (*decode_fault)(struct fh_fault *fault, struct fh_arena *arena, uint16_t status,
                          struct fh_slice body);
 
+    /* encode_models writes the list of models that a client may use, or, if `one`, the answer to a
+     * question for a single one. */
+    void (*encode_models)(struct fh_buf *out, struct fh_arena *scratch,
+                          const struct fh_slice *names, size_t count, bool one);
+
     /* Pass-through: look for usage, finish, error and end. Neither needs the bytes to be right. */
     void (*scan_reply)(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice body);
     void (*scan_stream)(struct fh_watch *watch, struct fh_arena *scratch,

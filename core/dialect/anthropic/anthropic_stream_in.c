@@ -1,0 +1,362 @@
+/* anthropic_stream_in.c: a provider's stream becomes events.
+ *
+ *     message_start  (content_block_start  content_block_delta*  content_block_stop)*
+ *                    message_delta+  message_stop            ping and error at any point
+ *
+ * Blocks have dense indices and do not overlap. A stream that breaks this gives FH_EVENT_ERROR and
+ * nothing after it: half of what it says could not be put anywhere. Event types that we do not know
+ * are skipped, as the official SDKs do; so is the "[DONE]" that some gateways add.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dialect/anthropic/anthropic.h"
+
+struct decoder {
+    struct fh_arena *arena;
+    struct fh_usage usage;   /* the sum so far */
+    uint32_t next_index;     /* of the block after those that were begun */
+    enum fh_block_kind kind; /* of the open block */
+    enum fh_finish finish;   /* told by message_start already: replies to a tool's program */
+    struct fh_slice finish_word; /* its word; in `arena` */
+    struct fh_slice stop_sequence;
+    bool started, open, has_arguments, finished, over;
+};
+
+void *fh_anthropic_stream_decoder_new(struct fh_arena *arena)
+{
+    struct decoder *dec = fh_new(arena, struct decoder);
+
+    dec->arena = arena;
+    return dec;
+}
+
+/* broken ends the stream with a fault: the provider does not keep to its own rules. */
+FH_PRINTF(3, 4)
+static enum fh_rc broken(struct decoder *dec, struct fh_events *out, const char *fmt, ...)
+{
+    struct fh_buf sentence = fh_buf_in_arena(out->arena, 512);
+    struct fh_event *event = fh_event_push(out, FH_EVENT_ERROR);
+    va_list args;
+
+    fh_buf_append(&sentence, FH_LIT("the provider's stream is out of order: "));
+    va_start(args, fmt);
+    fh_buf_vprintf(&sentence, fmt, args);
+    va_end(args);
+    event->fault.kind = FH_REFUSE_UPSTREAM_FAILED;
+    event->fault.message = fh_buf_slice(&sentence);
+    dec->over = true;
+    return FH_OK;
+}
+
+/* What a handler works on. */
+struct arrival {
+    struct decoder *dec;
+    struct fh_events *out;
+    yyjson_val *root;
+    struct fh_complaint *why;
+};
+
+static struct fh_event *push_finish(struct fh_events *out, yyjson_val *from)
+{
+    struct fh_event *finish = fh_event_push(out, FH_EVENT_FINISH);
+
+    finish->finish_word = fh_json_text(fh_json_get(from, FH_LIT("stop_reason")));
+    finish->finish = fh_anthropic_finish(finish->finish_word);
+    finish->stop_sequence = fh_json_text(fh_json_get(from, FH_LIT("stop_sequence")));
+    return finish;
+}
+
+static enum fh_rc on_message_start(const struct arrival *a)
+{
+    struct fh_path at = {NULL, FH_LIT("message"), 0}, list = {&at, FH_LIT("content"), 0};
+    yyjson_val *message = fh_json_get(a->root, FH_LIT("message"));
+    struct fh_slice word = fh_json_text(fh_json_get(message, FH_LIT("stop_reason")));
+    struct fh_slice sequence = fh_json_text(fh_json_get(message, FH_LIT("stop_sequence")));
+    struct decoder *dec = a->dec;
+
+    if (!yyjson_is_obj(message)) {
+        return broken(dec, a->out, "message_start without a message");
+    }
+    if (dec->next_index > 0 || dec->finished) {
+        return broken(dec, a->out, "message_start in the middle of a message");
+    }
+    if (dec->started) {
+        return FH_OK; /* said twice in a row: seen in the field, and harmless */
+    }
+    dec->started = true;
+    fh_anthropic_read_start(a->out, &at, message, &dec->usage);
+    if (word.len > 0) {
+        dec->finish = fh_anthropic_finish(word);
+        dec->finish_word = fh_dup(dec->arena, word);
+        dec->stop_sequence = sequence.ptr == NULL ? FH_NONE : fh_dup(dec->arena, sequence);
+    }
+    return fh_anthropic_read_blocks(a->out, &list, fh_json_get(message, FH_LIT("content")),
+                                    &dec->next_index, a->why);
+}
+
+static bool index_of(yyjson_val *root, uint64_t *index)
+{
+    return fh_json_u64(fh_json_get(root, FH_LIT("index")), index);
+}
+
+static enum fh_rc on_block_start(const struct arrival *a)
+{
+    struct fh_path at = {NULL, FH_LIT("content_block"), 0};
+    struct decoder *dec = a->dec;
+    uint64_t index = 0;
+
+    if (!dec->started || dec->finished) {
+        return broken(dec, a->out, "content_block_start %s",
+                      dec->started ? "after the stop reason" : "before message_start");
+    }
+    if (dec->open) {
+        return broken(dec, a->out, "content_block_start while block %u is open",
+                      dec->next_index - 1);
+    }
+    if (!index_of(a->root, &index) || index != dec->next_index) {
+        return broken(dec, a->out, "content_block_start with an index that is not %u",
+                      dec->next_index);
+    }
+    dec->open = true;
+    dec->next_index++;
+    return fh_anthropic_open_block(a->out, (uint32_t)index, &at,
+                                   fh_json_get(a->root, FH_LIT("content_block")), &dec->kind,
+                                   &dec->has_arguments, a->why);
+}
+
+/* Deltas that are a fragment of a known block: where the fragment is, and what it becomes. */
+static const struct fragment {
+    struct fh_slice type, member;
+    enum fh_block_kind block;
+    enum fh_event_kind event;
+} fragments[] = {
+    {FH_LIT_INIT("text_delta"), FH_LIT_INIT("text"), FH_BLOCK_TEXT, FH_EVENT_TEXT},
+    {FH_LIT_INIT("input_json_delta"), FH_LIT_INIT("partial_json"), FH_BLOCK_TOOL_CALL,
+     FH_EVENT_ARGUMENTS},
+    {FH_LIT_INIT("thinking_delta"), FH_LIT_INIT("thinking"), FH_BLOCK_THINKING,
+     FH_EVENT_THINKING},
+    {FH_LIT_INIT("signature_delta"), FH_LIT_INIT("signature"), FH_BLOCK_THINKING,
+     FH_EVENT_SIGNATURE},
+};
+
+/* push_extra passes on what only this dialect knows: a citation, or a delta as it is. */
+static void push_extra(const struct arrival *a, uint32_t index, const struct fh_path *at,
+                       struct fh_slice key, yyjson_val *val)
+{
+    struct fh_event *event = fh_event_push(a->out, FH_EVENT_EXTRA);
+
+    event->index = index;
+    fh_extra_add(&event->extras, a->out->arena, at, key, val);
+}
+
+static enum fh_rc push_fragment(const struct arrival *a, uint32_t index,
+                                const struct fragment *f, yyjson_val *delta)
+{
+    yyjson_val *text = fh_json_get(delta, f->member);
+    struct decoder *dec = a->dec;
+
+    if (dec->kind != f->block) {
+        return broken(dec, a->out, "a %.*s in a block of another kind", FH_ARG(f->type));
+    }
+    if (!yyjson_is_str(text)) {
+        return broken(dec, a->out, "a %.*s without its string \"%.*s\"", FH_ARG(f->type),
+                      FH_ARG(f->member));
+    }
+    if (yyjson_get_len(text) == 0) {
+        return FH_OK;
+    }
+    struct fh_event *event = fh_event_push(a->out, f->event);
+
+    event->index = index;
+    event->text = fh_json_text(text);
+    dec->has_arguments = true;
+    return FH_OK;
+}
+
+static enum fh_rc on_block_delta(const struct arrival *a)
+{
+    struct fh_path top = {NULL, FH_LIT("delta"), 0};
+    yyjson_val *delta = fh_json_get(a->root, FH_LIT("delta"));
+    struct fh_slice type = fh_json_text(fh_json_get(delta, FH_LIT("type")));
+    struct decoder *dec = a->dec;
+    uint64_t index = 0;
+
+    if (!index_of(a->root, &index) || !dec->open || index != dec->next_index - 1) {
+        return broken(dec, a->out, "content_block_delta for a block that is not open");
+    }
+    if (type.len == 0) {
+        return broken(dec, a->out, "content_block_delta without a type");
+    }
+    if (dec->kind == FH_BLOCK_OPAQUE) {
+        push_extra(a, (uint32_t)index, NULL, FH_LIT("delta"), delta);
+        return FH_OK;
+    }
+    for (size_t i = 0; i < FH_LEN(fragments); i++) {
+        if (fh_eq(fragments[i].type, type)) {
+            return push_fragment(a, (uint32_t)index, &fragments[i], delta);
+        }
+    }
+    if (fh_eq(type, FH_LIT("citations_delta")) && dec->kind == FH_BLOCK_TEXT &&
+        fh_json_get(delta, FH_LIT("citation")) != NULL) {
+        push_extra(a, (uint32_t)index, &top, FH_LIT("citation"),
+                   fh_json_get(delta, FH_LIT("citation")));
+        return FH_OK;
+    }
+    push_extra(a, (uint32_t)index, NULL, FH_LIT("delta"), delta);
+    return FH_OK;
+}
+
+static enum fh_rc on_block_stop(const struct arrival *a)
+{
+    struct decoder *dec = a->dec;
+    uint64_t index = 0;
+
+    if (!index_of(a->root, &index) || !dec->open || index != dec->next_index - 1) {
+        return broken(dec, a->out, "content_block_stop for a block that is not open");
+    }
+    if (dec->kind == FH_BLOCK_TOOL_CALL && !dec->has_arguments) {
+        struct fh_event *none = fh_event_push(a->out, FH_EVENT_ARGUMENTS);
+
+        none->index = (uint32_t)index;
+        none->text = FH_LIT("{}"); /* a call without arguments says nothing in a stream */
+    }
+    dec->open = false;
+    fh_event_push(a->out, FH_EVENT_BLOCK_STOP)->index = (uint32_t)index;
+    return FH_OK;
+}
+
+static void keep_others(struct fh_extras *extras, struct fh_arena *arena,
+                        const struct fh_path *at, yyjson_val *obj, const struct fh_slice *names,
+                        size_t count)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(obj);
+
+    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+        size_t i = 0;
+
+        while (i < count && !fh_eq(names[i], fh_json_text(key))) {
+            i++;
+        }
+        if (i == count) {
+            fh_extra_add(extras, arena, at, fh_json_text(key), yyjson_obj_iter_get_val(key));
+        }
+    }
+}
+
+static enum fh_rc on_message_delta(const struct arrival *a)
+{
+    static const struct fh_slice top[] = {FH_LIT_INIT("type"), FH_LIT_INIT("delta"),
+                                          FH_LIT_INIT("usage")};
+    static const struct fh_slice inner[] = {FH_LIT_INIT("stop_reason"),
+                                            FH_LIT_INIT("stop_sequence")};
+    struct fh_path usage = {NULL, FH_LIT("usage"), 0}, at = {NULL, FH_LIT("delta"), 0};
+    yyjson_val *delta = fh_json_get(a->root, FH_LIT("delta"));
+    yyjson_val *word = fh_json_get(delta, FH_LIT("stop_reason"));
+    struct decoder *dec = a->dec;
+
+    if (!dec->started || dec->open) {
+        return broken(dec, a->out, "message_delta %s",
+                      dec->open ? "while a block is open" : "before message_start");
+    }
+    struct fh_event *counted = fh_event_push(a->out, FH_EVENT_USAGE);
+
+    fh_anthropic_read_usage(&dec->usage, fh_json_get(a->root, FH_LIT("usage")), a->out->arena,
+                            &usage, &counted->extras);
+    counted->usage = dec->usage;
+    if (!yyjson_is_str(word) || dec->finished) {
+        return FH_OK;
+    }
+    struct fh_event *finish = push_finish(a->out, delta);
+
+    keep_others(&finish->extras, a->out->arena, &at, delta, inner, FH_LEN(inner));
+    keep_others(&finish->extras, a->out->arena, NULL, a->root, top, FH_LEN(top));
+    dec->finished = true;
+    return FH_OK;
+}
+
+static enum fh_rc on_message_stop(const struct arrival *a)
+{
+    struct decoder *dec = a->dec;
+
+    if (!dec->finished && dec->finish_word.len > 0 && !dec->open) {
+        struct fh_event *finish = fh_event_push(a->out, FH_EVENT_FINISH);
+
+        finish->finish = dec->finish;
+        finish->finish_word = dec->finish_word;
+        finish->stop_sequence = dec->stop_sequence;
+        dec->finished = true;
+    }
+    if (!dec->finished) {
+        return broken(dec, a->out, "message_stop without a stop reason");
+    }
+    (void)fh_event_push(a->out, FH_EVENT_END);
+    dec->over = true;
+    return FH_OK;
+}
+
+static enum fh_rc on_ping(const struct arrival *a)
+{
+    (void)fh_event_push(a->out, FH_EVENT_PING);
+    return FH_OK;
+}
+
+static enum fh_rc on_error(const struct arrival *a)
+{
+    struct fh_fault fault = {.kind = FH_REFUSE_UPSTREAM_FAILED,
+                             .message = FH_LIT("the provider reported an error in its stream")};
+
+    (void)!fh_anthropic_read_fault(&fault, a->root);
+    fh_event_push(a->out, FH_EVENT_ERROR)->fault = fault;
+    a->dec->over = true;
+    return FH_OK;
+}
+
+static const struct handler {
+    struct fh_slice type;
+    enum fh_rc (*on)(const struct arrival *a);
+} handlers[] = {
+    {FH_LIT_INIT("content_block_delta"), on_block_delta},
+    {FH_LIT_INIT("content_block_start"), on_block_start},
+    {FH_LIT_INIT("content_block_stop"), on_block_stop},
+    {FH_LIT_INIT("message_start"), on_message_start},
+    {FH_LIT_INIT("message_delta"), on_message_delta},
+    {FH_LIT_INIT("message_stop"), on_message_stop},
+    {FH_LIT_INIT("ping"), on_ping},
+    {FH_LIT_INIT("error"), on_error},
+};
+
+static enum fh_rc unreadable(struct decoder *dec, struct fh_events *out,
+                             const struct fh_error *error, struct fh_complaint *why)
+{
+    dec->over = true;
+    return fh_anthropic_complain(
+        why, out->arena, NULL, FH_REFUSE_UPSTREAM_FAILED, error->code,
+        "an event of the provider's stream is not JSON: %s at byte %llu", error->what,
+        (unsigned long long)error->at);
+}
+
+enum fh_rc fh_anthropic_decode_stream(void *decoder, struct fh_events *out,
+                                      const struct fh_sse_event *wire, struct fh_complaint *why)
+{
+    struct arrival a = {decoder, out, NULL, why};
+    struct fh_error error;
+
+    out->dialect = FH_DIALECT_ANTHROPIC;
+    if (a.dec->over || wire->data.len == 0 || fh_eq(wire->data, FH_LIT("[DONE]"))) {
+        return FH_OK;
+    }
+    if (fh_json_parse(out->arena, wire->data, &a.root, &error) != FH_OK) {
+        return unreadable(a.dec, out, &error, why);
+    }
+    yyjson_val *type = fh_json_get(a.root, FH_LIT("type"));
+    struct fh_slice name = type == NULL ? wire->name : fh_json_text(type);
+
+    for (size_t i = 0; i < FH_LEN(handlers); i++) {
+        if (fh_eq(handlers[i].type, name)) {
+            enum fh_rc rc = handlers[i].on(&a);
+
+            a.dec->over = a.dec->over || rc != FH_OK;
+            return rc;
+        }
+    }
+    return FH_OK;
+}
