@@ -83,7 +83,7 @@ struct fh_slice fh_path_print(const struct fh_path *path, struct fh_slice name,
             fh_buf_u64(&out, link->index);
         }
     }
-    if (name.len > 0) {
+    if (name.ptr != NULL) { /* a member may be named "" */
         fh_buf_byte(&out, '/');
         escape(&out, fh_head(name, fh_min(name.len, POINTER_MAX / 4)));
     }

@@ -1,0 +1,290 @@
+/* openai_chat_usage.c: token counts between this dialect's nested sums and our classes, and looking
+ * for them in bytes that pass.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "openai_chat.h"
+
+static const struct fh_slice usage_at = FH_LIT_INIT("/usage");
+static const struct fh_slice prompt_at = FH_LIT_INIT("/usage/prompt_tokens_details");
+static const struct fh_slice completion_at = FH_LIT_INIT("/usage/completion_tokens_details");
+
+static bool count_at(yyjson_val *obj, struct fh_slice key, uint64_t *count)
+{
+    return fh_json_u64(fh_json_get(obj, key), count);
+}
+
+static void read_count(struct fh_usage *usage, enum fh_tokens kind, yyjson_val *obj,
+                       struct fh_slice key)
+{
+    uint64_t count = 0;
+
+    if (count_at(obj, key, &count)) {
+        fh_usage_set(usage, kind, count);
+    }
+}
+
+void fh_openai_chat_read_usage(struct fh_usage *usage, yyjson_val *obj)
+{
+    yyjson_val *prompt = fh_json_get(obj, FH_LIT("prompt_tokens_details"));
+    yyjson_val *completion = fh_json_get(obj, FH_LIT("completion_tokens_details"));
+    uint64_t total = 0;
+
+    /* Where the details do not say it: Moonshot's name for it, then DeepSeek's. */
+    read_count(usage, FH_TOKENS_CACHE_READ, obj, FH_LIT("prompt_cache_hit_tokens"));
+    read_count(usage, FH_TOKENS_CACHE_READ, obj, FH_LIT("cached_tokens"));
+    read_count(usage, FH_TOKENS_CACHE_READ, prompt, FH_LIT("cached_tokens"));
+    read_count(usage, FH_TOKENS_CACHE_WRITE_5M, prompt, FH_LIT("cache_write_tokens"));
+    read_count(usage, FH_TOKENS_AUDIO_IN, prompt, FH_LIT("audio_tokens"));
+    read_count(usage, FH_TOKENS_OUTPUT, obj, FH_LIT("completion_tokens"));
+    read_count(usage, FH_TOKENS_REASONING, completion, FH_LIT("reasoning_tokens"));
+    read_count(usage, FH_TOKENS_AUDIO_OUT, completion, FH_LIT("audio_tokens"));
+    if (count_at(obj, FH_LIT("prompt_tokens"), &total)) {
+        uint64_t read = usage->count[FH_TOKENS_CACHE_READ];
+        uint64_t written = usage->count[FH_TOKENS_CACHE_WRITE_5M];
+
+        /* numbers that do not add up: what was cached is believed, and no class is negative */
+        total = total > read ? total - read : 0;
+        fh_usage_set(usage, FH_TOKENS_INPUT, total > written ? total - written : 0);
+    }
+}
+
+/* keep_odd keeps a count that the classes would not give back as it was. */
+static void keep_odd(struct fh_event *event, struct fh_arena *arena, yyjson_val *obj,
+                     struct fh_slice key, uint64_t ours)
+{
+    struct fh_path path = {.key = FH_LIT("usage")};
+    yyjson_val *val = fh_json_get(obj, key);
+    uint64_t theirs = 0;
+
+    if (val != NULL && (!fh_json_u64(val, &theirs) || theirs != ours)) {
+        fh_extra_add(&event->extras, arena, &path, key, val);
+    }
+}
+
+static uint64_t total_of(const struct fh_usage *usage)
+{
+    uint64_t total = 0;
+
+    return __builtin_add_overflow(fh_usage_input(usage), usage->count[FH_TOKENS_OUTPUT], &total)
+               ? UINT64_MAX
+               : total;
+}
+
+static void keep_details(struct fh_event *event, struct fh_arena *arena, yyjson_val *obj,
+                         struct fh_slice key, const struct fh_openai_chat_names *known,
+                         bool whole)
+{
+    struct fh_path up = {.key = FH_LIT("usage")};
+    struct fh_path path = {.up = &up, .key = key};
+    yyjson_val *details = fh_json_get(obj, key);
+    uint64_t count = 0;
+
+    if (details != NULL && (!yyjson_is_obj(details) || yyjson_obj_size(details) == 0)) {
+        fh_extra_add(&event->extras, arena, &up, key, details);
+        return;
+    }
+    fh_openai_chat_keep(&event->extras, arena, &path, details, known, whole);
+    for (size_t i = 0; i < known->count; i++) {
+        yyjson_val *val = fh_json_get(details, known->name[i]);
+
+        if (val != NULL && !fh_json_u64(val, &count)) {
+            fh_extra_add(&event->extras, arena, &path, known->name[i], val);
+        }
+    }
+}
+
+void fh_openai_chat_usage_event(struct fh_events *out, yyjson_val *obj, bool whole)
+{
+    static const struct fh_slice members[] = {FH_LIT_INIT("prompt_tokens"),
+                                              FH_LIT_INIT("completion_tokens"),
+                                              FH_LIT_INIT("total_tokens"),
+                                              FH_LIT_INIT("prompt_tokens_details"),
+                                              FH_LIT_INIT("completion_tokens_details")};
+    static const struct fh_slice of_prompt[] = {FH_LIT_INIT("cached_tokens"),
+                                                FH_LIT_INIT("cache_write_tokens"),
+                                                FH_LIT_INIT("audio_tokens")};
+    static const struct fh_slice of_completion[] = {FH_LIT_INIT("reasoning_tokens"),
+                                                    FH_LIT_INIT("audio_tokens")};
+    static const struct fh_openai_chat_names known = {members, FH_LEN(members)};
+    static const struct fh_openai_chat_names prompt = {of_prompt, FH_LEN(of_prompt)};
+    static const struct fh_openai_chat_names completion = {of_completion,
+                                                           FH_LEN(of_completion)};
+    struct fh_event *event = fh_event_push(out, FH_EVENT_USAGE);
+    struct fh_path path = {.key = FH_LIT("usage")};
+
+    fh_openai_chat_read_usage(&event->usage, obj);
+    fh_openai_chat_keep(&event->extras, out->arena, &path, obj, &known, whole);
+    keep_details(event, out->arena, obj, members[3], &prompt, whole);
+    keep_details(event, out->arena, obj, members[4], &completion, whole);
+    keep_odd(event, out->arena, obj, members[0], fh_usage_input(&event->usage));
+    keep_odd(event, out->arena, obj, members[1], event->usage.count[FH_TOKENS_OUTPUT]);
+    keep_odd(event, out->arena, obj, members[2], total_of(&event->usage));
+}
+
+struct detail {
+    const char *key;
+    uint64_t count;
+    bool seen;
+};
+
+/* add_details writes one of the two nested objects, if there is anything to say in it. */
+static void add_details(yyjson_mut_doc *doc, yyjson_mut_val *usage, const char *key,
+                        const struct detail *details, size_t count,
+                        const struct fh_extras *extras, struct fh_slice place)
+{
+    yyjson_mut_val *obj = yyjson_mut_obj(doc);
+
+    if (fh_openai_chat_has(extras, usage_at, fh_cstr(key))) {
+        return;
+    }
+    fh_openai_chat_put(extras, place, doc, obj);
+    for (size_t i = 0; i < count; i++) {
+        if (details[i].seen && yyjson_mut_obj_get(obj, details[i].key) == NULL) {
+            (void)yyjson_mut_obj_add_uint(doc, obj, details[i].key, details[i].count);
+        }
+    }
+    if (yyjson_mut_obj_size(obj) > 0) {
+        (void)yyjson_mut_obj_add_val(doc, usage, key, obj);
+    }
+}
+
+yyjson_mut_val *fh_openai_chat_write_usage(yyjson_mut_doc *doc, const struct fh_usage *usage,
+                                           const struct fh_extras *extras)
+{
+    yyjson_mut_val *obj = yyjson_mut_obj(doc);
+    const struct detail sums[] = {
+        {"prompt_tokens", fh_usage_input(usage), true},
+        {"completion_tokens", usage->count[FH_TOKENS_OUTPUT], true},
+        {"total_tokens", total_of(usage), true},
+    };
+    const struct detail prompt[] = {
+        {"cached_tokens", usage->count[FH_TOKENS_CACHE_READ],
+         fh_usage_has(usage, FH_TOKENS_CACHE_READ)},
+        {"cache_write_tokens",
+         usage->count[FH_TOKENS_CACHE_WRITE_5M] + usage->count[FH_TOKENS_CACHE_WRITE_1H],
+         fh_usage_has(usage, FH_TOKENS_CACHE_WRITE_5M) ||
+             fh_usage_has(usage, FH_TOKENS_CACHE_WRITE_1H)},
+        {"audio_tokens", usage->count[FH_TOKENS_AUDIO_IN],
+         fh_usage_has(usage, FH_TOKENS_AUDIO_IN)},
+    };
+    const struct detail completion[] = {
+        {"reasoning_tokens", usage->count[FH_TOKENS_REASONING],
+         fh_usage_has(usage, FH_TOKENS_REASONING)},
+        {"audio_tokens", usage->count[FH_TOKENS_AUDIO_OUT],
+         fh_usage_has(usage, FH_TOKENS_AUDIO_OUT)},
+    };
+
+    for (size_t i = 0; i < FH_LEN(sums); i++) {
+        if (!fh_openai_chat_has(extras, usage_at, fh_cstr(sums[i].key))) {
+            (void)yyjson_mut_obj_add_uint(doc, obj, sums[i].key, sums[i].count);
+        }
+    }
+    add_details(doc, obj, "prompt_tokens_details", prompt, FH_LEN(prompt), extras, prompt_at);
+    add_details(doc, obj, "completion_tokens_details", completion, FH_LEN(completion), extras,
+                completion_at);
+    fh_openai_chat_put(extras, usage_at, doc, obj);
+    return obj;
+}
+
+/* ---- passing bytes ---- */
+
+static void note_error(struct fh_watch *watch, yyjson_val *error)
+{
+    struct fh_fault fault = {0};
+
+    fh_openai_chat_read_fault(&fault, 0, error);
+    watch->failed = true;
+    watch->failure = fault.kind;
+}
+
+/* note looks at one object, a whole reply or a chunk. */
+static void note(struct fh_watch *watch, yyjson_val *root)
+{
+    yyjson_val *usage = fh_json_get(root, FH_LIT("usage"));
+    yyjson_val *choices = fh_json_get(root, FH_LIT("choices"));
+    yyjson_val *error = fh_openai_chat_error_in(root);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(choices);
+
+    if (yyjson_is_obj(usage)) {
+        struct fh_usage news = {0};
+
+        fh_openai_chat_read_usage(&news, usage);
+        fh_usage_merge(&watch->usage, &news);
+        watch->usage_only = yyjson_arr_size(choices) == 0;
+    }
+    if (error != NULL) {
+        note_error(watch, error);
+        return;
+    }
+    for (yyjson_val *v = yyjson_arr_iter_next(&iter); v != NULL;
+         v = yyjson_arr_iter_next(&iter)) {
+        struct fh_slice word = fh_json_text(fh_json_get(v, FH_LIT("finish_reason")));
+
+        if (word.len > 0 && watch->finish == FH_FINISH_UNKNOWN) {
+            watch->finish = fh_openai_chat_finish_of(word);
+        }
+    }
+}
+
+void fh_openai_chat_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
+                               struct fh_slice body)
+{
+    yyjson_val *root = NULL;
+    struct fh_error error;
+
+    if (fh_json_parse(scratch, body, &root, &error) == FH_OK) {
+        note(watch, root);
+        watch->usage_only = false;
+        watch->ended = !watch->failed;
+    }
+}
+
+static struct fh_slice skip_blanks(struct fh_slice s)
+{
+    size_t n = 0;
+
+    while (n < s.len && (s.ptr[n] == ' ' || s.ptr[n] == '\t' || s.ptr[n] == '\n')) {
+        n++;
+    }
+    return fh_tail(s, n);
+}
+
+/* says_more tells whether `data` has the member `key` (quotes included) with a value other than
+ * null. It looks at bytes alone and may say yes to a member of that name further down; whoever
+ * parses then sees. It never says no to one that is there: inside a JSON string a quote is written
+ * \" , so the bytes "usage" followed by a colon are always a member's name, never text. */
+static bool says_more(struct fh_slice data, struct fh_slice key)
+{
+    for (size_t at = fh_search(data, key); at < data.len; at = fh_search(data, key)) {
+        data = skip_blanks(fh_tail(data, at + key.len));
+        if (fh_take(&data, FH_LIT(":"))) {
+            data = skip_blanks(data);
+            if (!fh_starts(data, FH_LIT("null"))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+enum { ERROR_NEAR = 64 }; /* bytes: an error is the first member, or behind a short one */
+
+void fh_openai_chat_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
+                                const struct fh_sse_event *wire)
+{
+    struct fh_slice start = fh_head(wire->data, fh_min(wire->data.len, ERROR_NEAR));
+    yyjson_val *root = NULL;
+    struct fh_error error;
+
+    watch->usage_only = false;
+    if (fh_eq(wire->data, FH_LIT("[DONE]"))) {
+        watch->ended = true;
+        return;
+    }
+    if (fh_eq(wire->name, FH_LIT("error")) ||
+        says_more(wire->data, FH_LIT("\"finish_reason\"")) ||
+        says_more(wire->data, FH_LIT("\"usage\"")) || fh_contains(start, FH_LIT("\"error\""))) {
+        if (fh_json_parse(scratch, wire->data, &root, &error) == FH_OK) {
+            note(watch, root);
+        }
+    }
+}
