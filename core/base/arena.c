@@ -74,13 +74,18 @@ static struct chunk *first_chunk(struct fh_arena *arena)
 
 struct fh_arena *fh_arena_new(size_t cap)
 {
-    struct fh_arena *arena = heap(CHUNK_MIN);
+    return fh_arena_new_sized(CHUNK_MIN, cap);
+}
+
+struct fh_arena *fh_arena_new_sized(size_t first, size_t cap)
+{
+    struct fh_arena *arena = heap(fh_max(first, CHUNK_MIN));
     size_t overhead = round_up(sizeof(struct fh_arena)) + sizeof(struct chunk);
 
     *arena = (struct fh_arena){.cap = cap, .next_size = CHUNK_MIN * 2};
     arena->first = first_chunk(arena);
     arena->first->next = NULL;
-    arena->first->size = CHUNK_MIN - overhead;
+    arena->first->size = fh_max(first, CHUNK_MIN) - overhead;
     open_chunk(arena, arena->first);
     return arena;
 }

@@ -21,6 +21,9 @@ struct fh_arena;
 /* fh_arena_new makes an arena that fh_arena_try will not let grow beyond `cap` bytes. */
 struct fh_arena *fh_arena_new(size_t cap);
 
+/* fh_arena_new_sized makes its first chunk `first` bytes long, for an owner that knows. */
+struct fh_arena *fh_arena_new_sized(size_t first, size_t cap);
+
 /* fh_arena_free releases the arena and all that came from it, and sets `*arena` NULL. */
 void fh_arena_free(struct fh_arena **arena);
 

@@ -1,0 +1,672 @@
+/* exchange.c: the machine. Every step either makes a row of wants or says that it waits.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/exchange.h"
+
+#include "exchange/exchange_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+    ARENA_FIRST = 6144,  /* holds the exchange and what a plain request needs beside it */
+    ARENA_MAX = 1 << 20, /* heads, names and records of one exchange */
+    SCRATCH_BASE = 1 << 16,
+    SCRATCH_PER_EVENT = 16, /* of an event's longest, to take it apart and put it together */
+    MESSAGE_MAX = 2048,
+    FAULT_MAX = 1 << 16,
+    US_PER_MS = 1000,
+};
+
+struct fh_want *fh_x_want(struct fh_exchange *x, enum fh_want_kind kind)
+{
+    FH_ASSERT(x->want_count < WANTS_MAX);
+
+    struct fh_want *want = &x->wants[(x->want_at + x->want_count++) % WANTS_MAX];
+
+    want->kind = kind;
+    return want;
+}
+
+struct fh_arena *fh_x_scratch(struct fh_exchange *x)
+{
+    if (x->scratch == NULL) {
+        x->scratch =
+            fh_arena_new(SCRATCH_BASE + SCRATCH_PER_EVENT * x->setup.limits->event_max_bytes);
+    }
+    return x->scratch;
+}
+
+const struct fh_target *fh_x_target(const struct fh_exchange *x)
+{
+    FH_ASSERT(x->target_at < x->target_count);
+    return &x->target[x->target_at];
+}
+
+/* fh_x_client_bytes sends to a client that is still there. */
+void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes)
+{
+    if (!x->gone && bytes.len > 0) {
+        fh_x_want(x, FH_WANT_CLIENT)->bytes = bytes;
+        x->client_bytes += bytes.len;
+    }
+}
+
+/* fh_x_status notes what a client that is still there is answered. */
+void fh_x_status(struct fh_exchange *x, uint16_t status)
+{
+    x->client_status = x->gone ? x->client_status : status;
+}
+
+/* fh_x_out empties the buffer for what is made here, and says how long it may get. */
+void fh_x_out(struct fh_exchange *x, size_t max)
+{
+    fh_buf_fini(&x->out);
+    x->out = fh_buf_on_heap(max);
+}
+
+/* fh_x_release gives the upstream connection back, if there is one. */
+void fh_x_release(struct fh_exchange *x, bool keep)
+{
+    if (x->connected) {
+        keep = keep && x->http != NULL && fh_http1_reset(x->http);
+        fh_x_want(x, FH_WANT_RELEASE)->keep = keep;
+        x->connected = false;
+    }
+}
+
+/* fh_x_end is the end of everything. */
+void fh_x_end(struct fh_exchange *x, bool clean)
+{
+    if (!x->gone) {
+        fh_x_want(x, FH_WANT_END)->clean = clean;
+    }
+    (void)fh_x_want(x, FH_WANT_DONE);
+    x->state = STATE_DONE;
+    x->deadline_us = 0;
+}
+
+/* fh_x_fault says what the client will be told if nothing better comes. */
+void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...)
+{
+    struct fh_buf message = fh_buf_in_arena(x->arena, MESSAGE_MAX);
+    va_list args;
+
+    va_start(args, fmt);
+    fh_buf_vprintf(&message, fmt, args);
+    va_end(args);
+    x->fault = (struct fh_fault){.kind = kind, .message = fh_buf_slice(&message)};
+    x->fault_seen = true;
+}
+
+/* refuse answers with `fault`. */
+static void refuse(struct fh_exchange *x)
+{
+    struct fh_fault *fault = &x->fault;
+    const struct fh_refusal_row *row = fh_refusal_row(fault->kind);
+    struct fh_buf retry = fh_buf_in_arena(x->arena, 16);
+
+    if (row->retry && fault->retry_after_s > 0) {
+        fh_buf_u64(&retry, fault->retry_after_s);
+        fh_x_field(x, "retry-after", fh_buf_slice(&retry));
+    }
+    fh_x_field(x, "x-should-retry", row->retry ? FH_LIT("true") : FH_LIT("false"));
+    fh_x_status(x, x->client->fault_status(fault));
+    fh_x_out(x, FAULT_MAX);
+    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault, false);
+    if (x->dispatched) {
+        fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED);
+    } else {
+        fh_x_void(x, x->attempts > 0 ? FH_VOID_UNREACHABLE : FH_VOID_REFUSED);
+    }
+    fh_x_release(x, false);
+    fh_x_send_head(x, x->client->fault_status(fault), FH_LIT("application/json"),
+                   (int64_t)x->out.len);
+    fh_x_client_bytes(x, fh_buf_slice(&x->out));
+    fh_x_end(x, true);
+}
+
+/* usable says whether a request can be sent to the target now; if not, `fault` says why. */
+static bool usable(struct fh_exchange *x, const struct fh_target *target)
+{
+    const struct fh_provider *provider = target->provider;
+
+    if (provider == NULL) {
+        fh_x_fault(x, FH_REFUSE_INTERNAL,
+                   "A route of the model \"%.*s\" names a provider that is gone.",
+                   FH_ARG(x->model));
+        return false;
+    }
+    if (provider->state != FH_PROVIDER_READY) {
+        fh_x_fault(x, FH_REFUSE_STARTING, "The provider \"%.*s\" is %s: %.*s.",
+                   FH_ARG(provider->name),
+                   provider->state == FH_PROVIDER_STARTING ? "starting" : "not available",
+                   FH_ARG(provider->state_line));
+        x->fault.retry_after_s = provider->retry_after_s > 0 ? provider->retry_after_s : 2;
+        return false;
+    }
+    if (target->secret_error != NULL) {
+        fh_x_fault(
+            x, FH_REFUSE_UPSTREAM_DENIED,
+            "This gateway's key for the provider \"%.*s\" could not be read. Whoever runs the "
+            "gateway finds the reason in its log.",
+            FH_ARG(provider->name));
+        return false;
+    }
+    return true;
+}
+
+/* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
+static bool prepare_attempt(struct fh_exchange *x)
+{
+    x->provider = fh_dialect(fh_x_target(x)->provider->dialect);
+    x->passes = x->provider == x->client;
+    if (fh_x_build_request(x) != FH_OK) {
+        return false;
+    }
+    x->attempts++;
+    x->intent_open = true;
+    x->watch = (struct fh_watch){0};
+    x->status = 0;
+    x->first_byte_us = 0;
+    x->state = STATE_INTENT;
+    fh_x_intend(x);
+    return true;
+}
+
+static void drop_attempt(struct fh_exchange *x)
+{
+    fh_arena_free(&x->work);
+    fh_buf_fini(&x->upstream_body);
+    fh_buf_fini(&x->whole);
+    fh_buf_fini(&x->out);
+    if (x->sse != NULL) {
+        fh_sse_decoder_fini(x->sse);
+        x->sse = NULL;
+    }
+    x->http = NULL;
+    x->whole_borrowed = FH_NONE;
+    x->closed = false;
+    x->finish_seen = false;
+    x->events = 0;
+    x->deadline_us = 0;
+}
+
+/* begin_attempt takes the target in use or the first usable one behind it. When there is none the
+ * client gets the last fault: the one of the provider that got furthest. */
+static void begin_attempt(struct fh_exchange *x)
+{
+    for (; x->target_at < x->target_count && x->attempts < x->setup.limits->attempts_max;
+         x->target_at++) {
+        struct fh_fault before = x->fault;
+        bool reached = x->dispatched;
+
+        if (usable(x, fh_x_target(x)) && prepare_attempt(x)) {
+            return;
+        }
+        drop_attempt(x);
+        if (reached) {
+            x->fault = before; /* what a provider said tells more than who could not be asked */
+        }
+    }
+    x->target_at = x->last_tried;
+    refuse(x);
+}
+
+/* fh_x_more_targets says whether another attempt is possible. */
+bool fh_x_more_targets(const struct fh_exchange *x)
+{
+    return x->target_at + 1 < x->target_count && x->attempts < x->setup.limits->attempts_max &&
+           !x->gone;
+}
+
+/* fh_x_attempt_failed goes on to the next provider, or tells the client. */
+void fh_x_attempt_failed(struct fh_exchange *x, bool another_may_do)
+{
+    FH_ASSERT(!x->head_sent);
+    x->last_tried = x->target_at;
+    if (another_may_do && fh_x_more_targets(x)) {
+        drop_attempt(x);
+        x->target_at++;
+        begin_attempt(x);
+        return;
+    }
+    refuse(x);
+}
+
+static void start(struct fh_exchange *x)
+{
+    struct fh_slice key;
+
+    x->call = fh_x_recognise(&x->setup.head);
+    x->client = fh_dialect(x->call.dialect);
+    if (!x->call.known) {
+        fh_x_fault(x, x->call.fault,
+                   x->call.fault == FH_REFUSE_BAD_METHOD
+                       ? "%.*s does not take this method."
+                       : "There is nothing at %.*s. This gateway serves /v1/messages, "
+                         "/v1/messages/count_tokens, /v1/chat/completions and /v1/models.",
+                   FH_ARG(x->setup.head.path));
+        refuse(x);
+        return;
+    }
+    if (!fh_x_client_key(&x->setup.head, &key)) {
+        fh_x_fault(x, FH_REFUSE_BAD_KEY,
+                   "There is no key in the request. Send one as `authorization: Bearer KEY` or "
+                   "`x-api-key: KEY`; `freehold key create NAME` makes one.");
+        refuse(x);
+        return;
+    }
+    x->strict = fh_eq_nocase(x->setup.head.translation, FH_LIT("strict"));
+    x->state = STATE_KEY;
+    fh_x_want(x, FH_WANT_KEY)->key_hash = fh_sha256(key);
+}
+
+struct fh_exchange *fh_exchange_new(const struct fh_exchange_setup *setup)
+{
+    struct fh_arena *arena = fh_arena_new_sized(ARENA_FIRST, ARENA_MAX);
+    struct fh_exchange *x = fh_new(arena, struct fh_exchange);
+
+    x->arena = arena;
+    x->setup = *setup;
+    x->now_us = setup->now_us;
+    fh_request_id_print(&setup->id, x->id_text);
+    x->frame.request_id = fh_cstr(x->id_text);
+    x->frame.created_s = setup->calendar_us / 1000000;
+    return x;
+}
+
+void fh_exchange_free(struct fh_exchange **x)
+{
+    if (*x == NULL) {
+        return;
+    }
+    struct fh_arena *arena = (*x)->arena;
+
+    drop_attempt(*x);
+    fh_arena_free(&(*x)->scratch);
+    fh_arena_free(&arena);
+    *x = NULL;
+}
+
+void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
+{
+    FH_ASSERT(x->state == STATE_KEY);
+    if (key == NULL) {
+        fh_x_fault(
+            x, FH_REFUSE_BAD_KEY,
+            "This gateway does not know the key. `freehold key list` shows those it knows.");
+        refuse(x);
+        return;
+    }
+    if (key->revoked) {
+        fh_x_fault(x, FH_REFUSE_BAD_KEY, "The key \"%.*s\" has been revoked.",
+                   FH_ARG(key->name));
+        refuse(x);
+        return;
+    }
+    x->key = *key;
+    x->key.id = fh_dup(x->arena, key->id);
+    x->key.name = fh_dup(x->arena, key->name);
+    x->key.models = fh_dup(x->arena, key->models);
+    if (x->call.call == CALL_MODELS) {
+        x->state = STATE_MODELS;
+        (void)fh_x_want(x, FH_WANT_MODELS);
+        return;
+    }
+    x->state = STATE_BODY;
+    fh_x_want(x, FH_WANT_BODY)->body_max = x->setup.limits->body_max_bytes;
+}
+
+void fh_exchange_body(struct fh_exchange *x, struct fh_slice body, uint64_t now_us)
+{
+    FH_ASSERT(x->state == STATE_BODY);
+    x->now_us = now_us;
+    x->body = body;
+    if (fh_x_read_request(x) != FH_OK) {
+        refuse(x);
+        return;
+    }
+    if (!fh_policy_allows(&x->key, x->model)) {
+        fh_x_fault(x, FH_REFUSE_NOT_ALLOWED, "The key \"%.*s\" may not use the model \"%.*s\".",
+                   FH_ARG(x->key.name), FH_ARG(x->model));
+        refuse(x);
+        return;
+    }
+    x->frame.model = x->model;
+    x->state = STATE_ROUTE;
+    fh_x_want(x, FH_WANT_ROUTE)->model = x->model;
+}
+
+void fh_exchange_body_failed(struct fh_exchange *x, enum fh_refusal why)
+{
+    FH_ASSERT(x->state == STATE_BODY);
+    switch ((int)why) {
+    case FH_REFUSE_TOO_LARGE:
+        fh_x_fault(x, why,
+                   "The body is larger than %llu bytes, which is this gateway's body_max.",
+                   (unsigned long long)x->setup.limits->body_max_bytes);
+        break;
+    case FH_REFUSE_CLIENT_TIMEOUT:
+        fh_x_fault(x, why, "The body did not arrive in time.");
+        break;
+    default:
+        fh_x_fault(x, why, "The body could not be read.");
+    }
+    refuse(x);
+}
+
+void fh_exchange_route(struct fh_exchange *x, const struct fh_target *targets, size_t count)
+{
+    FH_ASSERT(x->state == STATE_ROUTE);
+    FH_ASSERT(count <= TARGETS_MAX);
+    if (count == 0) {
+        fh_x_fault(x, FH_REFUSE_NO_SUCH_MODEL,
+                   "This gateway has no model \"%.*s\". GET /v1/models lists those it has.",
+                   FH_ARG(x->model));
+        x->fault.param = FH_LIT("model");
+        refuse(x);
+        return;
+    }
+    memcpy(x->target, targets, count * sizeof(*targets));
+    x->target_count = count;
+    if (x->call.call == CALL_COUNT && fh_x_count_here(x)) {
+        return;
+    }
+    begin_attempt(x);
+}
+
+void fh_exchange_models(struct fh_exchange *x, const struct fh_slice *names, size_t count)
+{
+    FH_ASSERT(x->state == STATE_MODELS);
+    if (!fh_x_list_models(x, names, count)) {
+        refuse(x);
+    }
+}
+
+void fh_exchange_journaled(struct fh_exchange *x, bool ok)
+{
+    if (x->state != STATE_INTENT) {
+        return; /* a settle or a void that was not taken: the intent stands and will be unknown */
+    }
+    if (!ok) {
+        x->intent_open = x->attempts > 1;
+        x->attempts--;
+        fh_x_fault(
+            x, FH_REFUSE_INTERNAL,
+            "The journal takes no records at present, and no request leaves without one.");
+        x->fault.retry_after_s = 5;
+        refuse(x);
+        return;
+    }
+    x->state = STATE_CONNECT;
+    x->deadline_us =
+        x->now_us + (uint64_t)fh_x_target(x)->provider->connect_timeout_ms * US_PER_MS;
+    x->connected = true; /* or about to be: RELEASE ends the attempt to connect as well */
+    fh_x_want(x, FH_WANT_CONNECT)->target = fh_x_target(x);
+}
+
+void fh_exchange_connected(struct fh_exchange *x, uint64_t now_us)
+{
+    FH_ASSERT(x->state == STATE_CONNECT);
+    x->now_us = now_us;
+    x->state = STATE_HEAD;
+    x->deadline_us =
+        now_us + (uint64_t)fh_x_target(x)->provider->first_byte_timeout_ms * US_PER_MS;
+    x->dispatched = true;
+    x->last_tried = x->target_at;
+    x->http = fh_http1_decoder_new(x->arena, (uint32_t)x->setup.limits->head_max_bytes);
+
+    struct fh_want *want = fh_x_want(x, FH_WANT_SEND);
+    want->pieces = x->piece;
+    want->piece_count = x->piece_count;
+}
+
+void fh_exchange_connect_failed(struct fh_exchange *x, const char *why, uint64_t now_us)
+{
+    FH_ASSERT(x->state == STATE_CONNECT);
+    x->now_us = now_us;
+    x->connected = false;
+    fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED, "The provider \"%.*s\" cannot be reached: %s.",
+               FH_ARG(fh_x_target(x)->provider->name), why);
+    fh_x_attempt_failed(x, true);
+}
+
+/* waiting_for_upstream: the states in which bytes of the provider mean something. */
+static bool waiting_for_upstream(const struct fh_exchange *x)
+{
+    return x->state == STATE_HEAD || x->state == STATE_WHOLE || x->state == STATE_STREAM ||
+           x->state == STATE_TAIL;
+}
+
+void fh_exchange_upstream_bytes(struct fh_exchange *x, struct fh_slice bytes, uint64_t now_us)
+{
+    if (!waiting_for_upstream(x)) {
+        return;
+    }
+    x->now_us = now_us;
+    x->upstream_bytes += bytes.len;
+    x->drained += x->gone ? bytes.len : 0;
+    if (x->state != STATE_TAIL) {
+        x->deadline_us =
+            now_us + (uint64_t)fh_x_target(x)->provider->idle_timeout_ms * US_PER_MS;
+    }
+    fh_http1_feed(x->http, bytes);
+}
+
+void fh_exchange_upstream_closed(struct fh_exchange *x, const char *why, uint64_t now_us)
+{
+    if (!waiting_for_upstream(x)) {
+        return;
+    }
+    x->now_us = now_us;
+    x->closed = true;
+    (void)snprintf(x->closed_why, sizeof(x->closed_why), "%s", why == NULL ? "" : why);
+}
+
+/* silent says what did not come in time. */
+static void silent(struct fh_exchange *x)
+{
+    const struct fh_provider *provider = fh_x_target(x)->provider;
+
+    if (x->state == STATE_STREAM) {
+        fh_x_stream_cut(x, "it fell silent");
+        return;
+    }
+    fh_x_fault(x, FH_REFUSE_UPSTREAM_TIMEOUT, "The provider \"%.*s\" %s.",
+               FH_ARG(provider->name),
+               x->state == STATE_CONNECT ? "did not accept a connection in time"
+               : x->state == STATE_HEAD  ? "did not begin to answer in time"
+                                         : "stopped in the middle of its answer");
+    fh_x_release(x, false);
+    fh_x_attempt_failed(x, true);
+}
+
+/* abandon ends an exchange whose client is gone and whose answer will not be read any further. */
+static void abandon(struct fh_exchange *x)
+{
+    fh_x_release(x, false);
+    if (x->dispatched) {
+        fh_x_settle(x, FH_OUTCOME_CLIENT_GONE);
+    } else {
+        fh_x_void(x, FH_VOID_CLIENT_GONE);
+    }
+    fh_x_end(x, false);
+}
+
+void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us)
+{
+    uint64_t deadline = fh_exchange_deadline(x);
+
+    if (x->state == STATE_DONE || deadline == 0 || now_us < deadline) {
+        return;
+    }
+    x->now_us = now_us;
+    if (x->drain_until_us > 0 && now_us >= x->drain_until_us) {
+        abandon(x);
+    } else if (x->state == STATE_TAIL) {
+        fh_x_release(x, false);
+        fh_x_end(x, true);
+    } else {
+        silent(x);
+    }
+}
+
+void fh_exchange_client_gone(struct fh_exchange *x, uint64_t now_us)
+{
+    if (x->gone || x->state == STATE_DONE) {
+        return;
+    }
+    x->gone = true;
+    x->now_us = now_us;
+    x->drain_until_us = now_us + (uint64_t)x->setup.limits->drain_ms * US_PER_MS;
+    if (!waiting_for_upstream(x)) {
+        x->want_count = 0; /* nothing that was still to be done is worth it */
+        abandon(x);
+    }
+}
+
+uint64_t fh_exchange_deadline(const struct fh_exchange *x)
+{
+    if (x->drain_until_us > 0 && (x->deadline_us == 0 || x->drain_until_us < x->deadline_us)) {
+        return x->state == STATE_DONE ? 0 : x->drain_until_us;
+    }
+    return x->deadline_us;
+}
+
+/* over handles the proper end of the provider's message. */
+static void over(struct fh_exchange *x)
+{
+    switch ((int)x->state) {
+    case STATE_WHOLE:
+        fh_x_whole(x);
+        break;
+    case STATE_STREAM:
+        fh_x_stream_over(x, NULL);
+        break;
+    case STATE_TAIL:
+        fh_x_release(x, x->keep_alive);
+        fh_x_end(x, true);
+        break;
+    default:
+        break;
+    }
+}
+
+/* broken handles an answer that stops before its end, or is no HTTP. */
+static void broken(struct fh_exchange *x, const char *why)
+{
+    const char *sentence = why[0] == '\0' ? "it closed the connection" : why;
+
+    switch ((int)x->state) {
+    case STATE_TAIL:
+        fh_x_release(x, false);
+        fh_x_end(x, true);
+        break;
+    case STATE_STREAM:
+        fh_x_stream_over(x, sentence);
+        break;
+    default:
+        fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED,
+                   "The provider \"%.*s\" gave no whole answer: %s.",
+                   FH_ARG(fh_x_target(x)->provider->name), sentence);
+        fh_x_release(x, false);
+        fh_x_attempt_failed(x, true);
+    }
+}
+
+/* next_event draws on the stream's decoder. */
+static bool next_event(struct fh_exchange *x)
+{
+    struct fh_sse_event event;
+
+    if (x->state != STATE_STREAM) {
+        return false;
+    }
+    switch (fh_sse_next(x->sse, &event)) {
+    case FH_STEP_EVENT:
+        fh_x_event(x, &event);
+        return true;
+    case FH_STEP_ERROR:
+        fh_x_stream_cut(x, fh_sse_error(x->sse).what);
+        return true;
+    case FH_STEP_MORE:
+        break;
+    }
+    return false;
+}
+
+static void take_part(struct fh_exchange *x, const struct fh_http1_event *part)
+{
+    switch (part->kind) {
+    case FH_HTTP1_HEAD:
+        fh_x_reply_head(x, part->head);
+        break;
+    case FH_HTTP1_BODY:
+        if (x->state == STATE_WHOLE) {
+            fh_x_whole_bytes(x, part->body);
+        } else if (x->state == STATE_STREAM) {
+            fh_sse_feed(x->sse, part->body);
+        }
+        break;
+    case FH_HTTP1_END:
+        over(x);
+        break;
+    }
+}
+
+/* advance makes the next step.
+ *
+ * Returns  false when it waits.
+ */
+static bool advance(struct fh_exchange *x)
+{
+    struct fh_http1_event part;
+
+    if (x->state == STATE_NEW) {
+        start(x);
+        return true;
+    }
+    if (!waiting_for_upstream(x)) {
+        return false;
+    }
+    if (next_event(x)) {
+        return true;
+    }
+    switch (fh_http1_next(x->http, &part)) {
+    case FH_STEP_EVENT:
+        take_part(x, &part);
+        return true;
+    case FH_STEP_ERROR:
+        broken(x, fh_http1_error(x->http).what);
+        return true;
+    case FH_STEP_MORE:
+        break;
+    }
+    if (x->closed) {
+        x->closed = false;
+        if (x->closed_why[0] == '\0' && fh_http1_eof(x->http)) {
+            over(x);
+        } else {
+            broken(x, x->closed_why);
+        }
+        return true;
+    }
+    if (x->gone && x->drained > x->setup.limits->drain_max_bytes) {
+        abandon(x);
+        return true;
+    }
+    return false;
+}
+
+bool fh_exchange_next(struct fh_exchange *x, struct fh_want *want)
+{
+    while (x->want_count == 0) {
+        if (!advance(x)) {
+            return false;
+        }
+    }
+    *want = x->wants[x->want_at];
+    x->want_at = (x->want_at + 1) % WANTS_MAX;
+    x->want_count--;
+    return true;
+}

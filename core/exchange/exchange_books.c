@@ -1,0 +1,129 @@
+/* exchange_books.c: the exchange's records: an intent before each attempt, a settle or a void at
+ * the end.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/exchange_state.h"
+
+enum { BYTES_PER_TOKEN = 4 }; /* of English and of code, roughly: for estimates only */
+
+/* write hands a record to the shell. What a record holds is bounded below FH_RECORD_MAX. */
+static void write(struct fh_exchange *x, enum fh_record_type type, const struct fh_buf *payload)
+{
+    FH_ASSERT(!payload->failed);
+
+    struct fh_want *want = fh_x_want(x, FH_WANT_JOURNAL);
+
+    want->record_type = type;
+    want->record = fh_buf_slice(payload);
+}
+
+static uint64_t calendar_us(const struct fh_exchange *x)
+{
+    return x->setup.calendar_us + (x->now_us - x->setup.now_us);
+}
+
+static struct fh_slice route_of(struct fh_exchange *x)
+{
+    const struct fh_target *target = fh_x_target(x);
+    struct fh_slice parts[] = {target->provider->name, FH_LIT("/"), target->model};
+
+    return fh_concat(x->arena, parts, FH_LEN(parts));
+}
+
+/* fh_x_intend records that the request is about to go to the target in use. */
+void fh_x_intend(struct fh_exchange *x)
+{
+    const struct fh_target *target = fh_x_target(x);
+    struct fh_buf payload = fh_buf_in_arena(x->arena, FH_RECORD_MAX);
+    const struct fh_intent intent = {
+        .id = x->setup.id,
+        .at_us = calendar_us(x),
+        .attempt = x->attempts,
+        .streamed = x->streamed,
+        .key_id = x->key.id,
+        .key_name = x->key.name,
+        .model = x->model,
+        .route = route_of(x),
+        .provider = target->provider->name,
+        .upstream_model = target->model,
+        .client_dialect = x->client->name,
+        .provider_dialect = x->provider->name,
+        .body_bytes = x->body.len,
+    };
+
+    fh_encode_intent(&payload, &intent);
+    write(x, FH_RECORD_INTENT, &payload);
+}
+
+/* estimate fills in what the provider did not come to say, and marks it as ours: an event of a
+ * stream is about a token, and so are four bytes of a prompt. */
+static void estimate(struct fh_exchange *x, enum fh_outcome outcome)
+{
+    struct fh_usage *usage = &x->watch.usage;
+
+    if (x->call.call != CALL_CHAT || x->status != 200 || outcome == FH_OUTCOME_REFUSED ||
+        outcome == FH_OUTCOME_FAILED ||
+        (fh_usage_has(usage, FH_TOKENS_OUTPUT) && x->watch.ended) ||
+        (fh_usage_has(usage, FH_TOKENS_OUTPUT) && outcome == FH_OUTCOME_OK)) {
+        return;
+    }
+    if (!fh_usage_has(usage, FH_TOKENS_INPUT)) {
+        fh_usage_set(usage, FH_TOKENS_INPUT, x->body.len / BYTES_PER_TOKEN);
+    }
+    if (!fh_usage_has(usage, FH_TOKENS_OUTPUT) || usage->count[FH_TOKENS_OUTPUT] < x->events) {
+        fh_usage_set(usage, FH_TOKENS_OUTPUT, x->events);
+    }
+    usage->estimated = true;
+}
+
+/* fh_x_settle records how a request that reached a provider ended. Once. */
+void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
+{
+    if (!x->intent_open) {
+        return;
+    }
+    x->intent_open = false;
+    estimate(x, outcome);
+
+    const struct fh_target *target = fh_x_target(x);
+    FH_AUTO(fh_buf_fini) struct fh_buf losses = fh_buf_on_heap(8192);
+    struct fh_buf payload = fh_buf_in_arena(x->arena, FH_RECORD_MAX);
+
+    if (x->loss != NULL && x->loss->count > 0) {
+        fh_loss_print(x->loss, &losses);
+    }
+    const struct fh_settle settle = {
+        .id = x->setup.id,
+        .at_us = calendar_us(x),
+        .outcome = x->gone && outcome == FH_OUTCOME_OK ? FH_OUTCOME_CLIENT_GONE : outcome,
+        .status = x->client_status,
+        .attempts = x->attempts,
+        .route = route_of(x),
+        .provider = target->provider->name,
+        .upstream_model = target->model,
+        .usage = x->watch.usage,
+        .first_byte_us = x->first_byte_us > 0 ? x->first_byte_us - x->setup.now_us : 0,
+        .duration_us = x->now_us - x->setup.now_us,
+        .bytes_in = x->upstream_bytes,
+        .bytes_out = x->client_bytes,
+        .finish = x->watch.finish,
+        .loss_count = x->loss == NULL ? 0 : x->loss->count,
+        .losses = fh_buf_slice(&losses),
+    };
+    fh_encode_settle(&payload, &settle);
+    write(x, FH_RECORD_SETTLE, &payload);
+}
+
+/* fh_x_void records that nothing of the request reached a provider. */
+void fh_x_void(struct fh_exchange *x, enum fh_void_reason reason)
+{
+    struct fh_buf payload = fh_buf_in_arena(x->arena, FH_RECORD_MAX);
+    const struct fh_void voided = {
+        .id = x->setup.id, .at_us = calendar_us(x), .reason = reason};
+
+    if (!x->intent_open) {
+        return;
+    }
+    x->intent_open = false;
+    fh_encode_void(&payload, &voided);
+    write(x, FH_RECORD_VOID, &payload);
+}
