@@ -5,10 +5,11 @@
  *
  * Pull, not callbacks. The head is gathered whole and handed out with its fields; the body is
  * handed out as slices of the input, its framing (content-length, chunked, until the connection
- * closes) undone, nothing copied. Interim answers (1xx) are skipped. It is strict where leniency
- * lets two parsers disagree about where a message ends (RFC 9112, 11): both content-length and
- * transfer-encoding, several different lengths, a coding other than chunked, a bare CR, an obsolete
- * line fold, blanks before the colon are errors.
+ * closes) undone, nothing copied. Interim answers (1xx, at most 16), chunk extensions and trailers
+ * are skipped. It is strict where leniency lets two parsers disagree about where a message ends
+ * (RFC 9112, 11): both content-length and transfer-encoding, several different lengths, a coding
+ * other than chunked, a bare CR, an obsolete line fold, blanks before the colon are errors, and so
+ * is a control character in a value. A bare LF ends a line of the head, but none between chunks.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -52,6 +53,7 @@ struct fh_http1_decoder;
  * Limits   a head longer than `head_max_bytes`, trailers among them, fails with FH_E_LIMIT, so does
  *          one with more than FH_HTTP1_FIELDS_MAX fields.
  * Returns  the decoder, owned by `arena`; the head's bytes are gathered there as well.
+ * Cost     some 200 bytes; with a head of 1 KB and 24 fields, 2 KB until the arena goes.
  */
 struct fh_http1_decoder *fh_http1_decoder_new(struct fh_arena *arena, uint32_t head_max_bytes);
 
