@@ -51,6 +51,7 @@ struct fh_config {
     struct fh_config_listens
         listen_http2;                /* cleartext HTTP/2, where nginx < 1.25.1 needs a port */
     uint32_t workers;                /* 0: as many as there are processors */
+    uint32_t connections;            /* of one worker, to clients and to providers */
     struct fh_config_texts resolver; /* none: those of the system */
     struct {
         struct fh_config_provider *list;

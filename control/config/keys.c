@@ -90,6 +90,8 @@ static const struct fh_config_key root_keys[] = {
      NULL},
     {"workers", FH_CONFIG_WORKERS, FIELD(workers), "1", "256", "1",
      "Worker processes of the gateway, or auto for one per processor.", NULL},
+    {"connections", FH_CONFIG_COUNT, FIELD(connections), "64", "65536", "4096",
+     "Connections of one worker, to clients and to providers together.", NULL},
     {"resolver", FH_CONFIG_RESOLVER, FIELD(resolver), NULL, NULL, "system",
      "Name servers for the names of providers: system, an address, or a list.", NULL},
     {"providers", FH_CONFIG_PROVIDERS, FIELD(providers), NULL, NULL, NULL,

@@ -43,7 +43,7 @@ static const struct bad bad[] = {
      "f.yaml:3:1: worker: there is no such key; did you mean workers?\n"},
     {LOCAL MODEL "frobnicate: 2\n",
      "f.yaml:3:1: frobnicate: there is no such key; there are listen, listen_http2, workers, "
-     "resolver, providers, models, limits, journal, ledger\n"},
+     "connections, resolver, providers, models, limits, journal, ledger\n"},
     {LOCAL MODEL "workers: 2\nworkers: 3\n",
      "f.yaml:4:1: workers: stands here twice, first in line 3\n"},
     {LOCAL MODEL "limits:\n  body_max: 1MiB\n  bodymax: 2MiB\n",
@@ -161,8 +161,8 @@ static const struct bad bad[] = {
      "NAME}]\n"
      "f.yaml:2:14: models.m.route: there is no such key; did you mean routes?\n"},
     {LOCAL "x: &a {routes: [{provider: l}]}\nmodels: {m: *a}\n",
-     "f.yaml:2:1: x: there is no such key; there are listen, listen_http2, workers, resolver, "
-     "providers, models, limits, journal, ledger\n"
+     "f.yaml:2:1: x: there is no such key; there are listen, listen_http2, workers, "
+     "connections, resolver, providers, models, limits, journal, ledger\n"
      "f.yaml:3:14: models.m: needs keys and values, such as routes: …\n"},
 };
 
