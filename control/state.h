@@ -14,6 +14,7 @@
     X(JOURNAL, "journal", true)                \
     X(LOG, "log", true)                        \
     X(RUN, "run", true)                        \
+    X(LEDGER, "ledger.db", false)              \
     X(ENGINE_SOCKET, "run/engine.sock", false) \
     X(ENGINE_KEY, "run/engine.key", false)     \
     X(NGINX_CONF, "run/nginx.conf", false)     \

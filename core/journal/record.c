@@ -214,10 +214,18 @@ static struct fh_slice clip(struct fh_slice text, size_t max)
 
 static void put_field(struct fh_buf *out, uint8_t tag, struct fh_slice value)
 {
-    uint8_t head[FIELD_HEAD_LEN] = {tag, (uint8_t)value.len, (uint8_t)(value.len >> 8)};
+    uint8_t *to = fh_buf_reserve(out, FIELD_HEAD_LEN + value.len);
 
-    fh_buf_append(out, fh_slice(head, sizeof(head)));
-    fh_buf_append(out, value);
+    if (to == NULL) {
+        return;
+    }
+    to[0] = tag;
+    to[1] = (uint8_t)value.len;
+    to[2] = (uint8_t)(value.len >> 8);
+    if (value.len > 0) {
+        memcpy(to + FIELD_HEAD_LEN, value.ptr, value.len);
+    }
+    fh_buf_commit(out, FIELD_HEAD_LEN + value.len);
 }
 
 static void put_number(struct fh_buf *out, uint8_t tag, uint64_t number)
