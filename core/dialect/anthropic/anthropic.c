@@ -79,6 +79,8 @@ enum fh_rc fh_anthropic_complain(struct fh_complaint *why, struct fh_arena *aren
     why->pointer = fh_path_print(at, FH_NONE, arena);
     if (why->pointer.len > 0) {
         fh_buf_printf(&sentence, "%.*s: ", FH_ARG(why->pointer));
+    } else if (rc == FH_E_TYPE) {
+        fh_buf_append(&sentence, FH_LIT("the body "));
     }
     va_start(args, fmt);
     fh_buf_vprintf(&sentence, fmt, args);

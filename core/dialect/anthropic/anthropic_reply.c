@@ -105,8 +105,8 @@ static enum fh_rc wrong(struct fh_events *out, struct fh_complaint *why,
                         const struct fh_path *at, const char *what, yyjson_val *got)
 {
     return fh_anthropic_complain(why, out->arena, at, FH_REFUSE_UPSTREAM_FAILED, FH_E_TYPE,
-                                 "the provider sent %s where %s belongs",
-                                 fh_anthropic_kind(got), what);
+                                 "%s belongs here, and the provider sent %s", what,
+                                 fh_anthropic_kind(got));
 }
 
 /* push_content pushes what an opened block of a known shape says at once. */
@@ -243,7 +243,7 @@ enum fh_rc fh_anthropic_decode_reply(struct fh_events *out, struct fh_slice body
     yyjson_val *word = fh_json_get(root, FH_LIT("stop_reason"));
 
     if (!yyjson_is_arr(content)) {
-        return wrong(out, why, &at, "a message with a list of blocks", content);
+        return wrong(out, why, &at, "the list of blocks of a message", content);
     }
     fh_anthropic_read_start(out, NULL, root, &sum);
     FH_TRY(fh_anthropic_read_blocks(out, &at, content, &blocks, why));
@@ -274,6 +274,7 @@ yyjson_mut_val *fh_anthropic_new_block(yyjson_mut_doc *doc, const struct fh_even
 {
     yyjson_mut_val *obj = yyjson_mut_obj(doc);
 
+    FH_ASSERT(obj != NULL);
     switch (start->block) {
     case FH_BLOCK_TEXT:
     case FH_BLOCK_REFUSAL: /* the client learns by stop_reason that it is one */

@@ -339,7 +339,7 @@ static enum fh_rc read_block(struct reader *r, struct fh_blocks *list, const str
         return WRONG(r, at,
                      "\"type\" is %s; \"text\", \"image\", \"document\", \"tool_use\" or "
                      "\"tool_result\" would be right",
-                     fh_anthropic_kind(type));
+                     type == NULL ? "not there" : fh_anthropic_kind(type));
     }
     const struct shape *shape = shape_of(fh_json_text(type), in_result);
     struct fh_block *block =

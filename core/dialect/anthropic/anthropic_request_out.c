@@ -340,7 +340,8 @@ static enum fh_rc add_message(struct writer *w, yyjson_mut_val *messages,
     yyjson_mut_val *obj = yyjson_mut_obj(w->doc);
 
     add_word(w, obj, "role", roles[message->role]);
-    if (is_bare_string(&message->content)) {
+    if (is_bare_string(&message->content) && (w->ours || message->role != FH_ROLE_ASSISTANT ||
+                                              message->content.first->text.len > 0)) {
         fh_json_add_text(w->doc, obj, "content", message->content.first->text);
     } else {
         yyjson_mut_val *list = yyjson_mut_obj_add_arr(w->doc, obj, "content");

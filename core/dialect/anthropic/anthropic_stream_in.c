@@ -155,10 +155,10 @@ static enum fh_rc push_fragment(const struct arrival *a, uint32_t index,
     struct decoder *dec = a->dec;
 
     if (dec->kind != f->block) {
-        return broken(dec, a->out, "a %.*s in a block of another kind", FH_ARG(f->type));
+        return broken(dec, a->out, "%.*s in a block of another kind", FH_ARG(f->type));
     }
     if (!yyjson_is_str(text)) {
-        return broken(dec, a->out, "a %.*s without its string \"%.*s\"", FH_ARG(f->type),
+        return broken(dec, a->out, "%.*s without its string \"%.*s\"", FH_ARG(f->type),
                       FH_ARG(f->member));
     }
     if (yyjson_get_len(text) == 0) {
@@ -253,15 +253,16 @@ static enum fh_rc on_message_delta(const struct arrival *a)
     yyjson_val *word = fh_json_get(delta, FH_LIT("stop_reason"));
     struct decoder *dec = a->dec;
 
+    struct fh_event *counted = fh_event_push(a->out, FH_EVENT_USAGE);
+
+    /* tokens were used, whatever is wrong with the rest */
+    fh_anthropic_read_usage(&dec->usage, fh_json_get(a->root, FH_LIT("usage")), a->out->arena,
+                            &usage, &counted->extras);
+    counted->usage = dec->usage;
     if (!dec->started || dec->open) {
         return broken(dec, a->out, "message_delta %s",
                       dec->open ? "while a block is open" : "before message_start");
     }
-    struct fh_event *counted = fh_event_push(a->out, FH_EVENT_USAGE);
-
-    fh_anthropic_read_usage(&dec->usage, fh_json_get(a->root, FH_LIT("usage")), a->out->arena,
-                            &usage, &counted->extras);
-    counted->usage = dec->usage;
     if (!yyjson_is_str(word) || dec->finished) {
         return FH_OK;
     }

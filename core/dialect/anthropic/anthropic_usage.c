@@ -56,21 +56,21 @@ static bool only_known(yyjson_val *obj, const struct fh_slice *names, size_t cou
     return known == yyjson_obj_size(obj);
 }
 
-/* has_class says whether the sum holds all that a member says. */
+/* has_class says whether the sum holds all that a member says. A count that is no number says
+ * nothing; null is kept, it is what some providers write. */
 static bool has_class(struct fh_slice key, yyjson_val *val)
 {
     static const struct fh_slice lifetimes[] = {FH_LIT_INIT("ephemeral_5m_input_tokens"),
                                                 FH_LIT_INIT("ephemeral_1h_input_tokens")};
     static const struct fh_slice details[] = {FH_LIT_INIT("thinking_tokens")};
-    uint64_t n = 0;
 
     for (size_t i = 0; i < FH_LEN(counts); i++) {
         if (fh_eq(counts[i].key, key)) {
-            return fh_json_u64(val, &n);
+            return !yyjson_is_null(val);
         }
     }
     if (fh_eq(key, FH_LIT("cache_creation_input_tokens"))) {
-        return fh_json_u64(val, &n);
+        return !yyjson_is_null(val);
     }
     if (fh_eq(key, FH_LIT("cache_creation"))) {
         return yyjson_obj_size(val) == FH_LEN(lifetimes) &&
