@@ -84,3 +84,7 @@ void fh_table_print(const struct fh_table *table);
 
 /* The commands, in the order of `freehold --help`; each is in the file cmd_<first word>.c. */
 extern const struct fh_command fh_command_check;
+extern const struct fh_command fh_command_key_create;
+extern const struct fh_command fh_command_key_list;
+extern const struct fh_command fh_command_key_revoke;
+extern const struct fh_command fh_command_control;

@@ -1,0 +1,215 @@
+/* daemon.c: a loop around one wait for signals, with a glance at the file in between.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/daemon.h"
+
+#include "control/config/config.h"
+#include "control/nginx_conf.h"
+#include "control/state.h"
+#include "control/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 500,     /* between two glances at the file */
+    SWEEP_TICKS = 120, /* between two sweeps of dead readers */
+    CONFIG_ARENA_MAX = 16 << 20,
+};
+
+/* By which a file is seen to have changed. */
+struct stamp {
+    struct timespec mtime;
+    off_t size;
+    ino_t inode;
+};
+
+struct daemon {
+    const struct fh_daemon_options *options;
+    struct fh_arena *arena; /* for as long as the process runs */
+    struct fh_store *store;
+    int lock; /* of the state directory */
+    struct stamp seen;
+    struct fh_slice nginx_conf; /* of the config that this process began with */
+};
+
+FH_PRINTF(2, 3)
+static void say(const struct daemon *d, const char *fmt, ...)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf line = fh_buf_on_heap(SIZE_MAX);
+    va_list args;
+
+    va_start(args, fmt);
+    fh_buf_vprintf(&line, fmt, args);
+    va_end(args);
+    fh_buf_byte(&line, '\0');
+    d->options->say((const char *)line.ptr);
+}
+
+/* take_stamp notes how the file looks now. One that is gone for a moment, as editors do it, looks
+ * as it did before. */
+static struct stamp take_stamp(const struct daemon *d)
+{
+    struct stat st;
+
+    if (stat(d->options->config_path, &st) != 0) {
+        return d->seen;
+    }
+    return (struct stamp){st.st_mtim, st.st_size, st.st_ino};
+}
+
+static bool same_stamp(struct stamp a, struct stamp b)
+{
+    return a.mtime.tv_sec == b.mtime.tv_sec && a.mtime.tv_nsec == b.mtime.tv_nsec &&
+           a.size == b.size && a.inode == b.inode;
+}
+
+/* print_fixed gives what nginx fixes at its start, to compare by. */
+static struct fh_slice print_fixed(struct fh_arena *arena, const struct fh_config *cfg,
+                                   const char *state_dir)
+{
+    const struct fh_nginx_setup setup = {.module_path = "", .state_dir = state_dir};
+    struct fh_buf out = fh_buf_in_arena(arena, 1 << 20);
+
+    fh_nginx_conf(&out, cfg, &setup);
+    return fh_buf_slice(&out);
+}
+
+/* publish reads the config and makes it the policy. */
+static enum fh_rc publish(struct daemon *d, bool fresh)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(CONFIG_ARENA_MAX);
+    FH_AUTO(fh_buf_fini) struct fh_buf report = fh_buf_on_heap(SIZE_MAX);
+    const char *state_dir = d->options->state_dir;
+    struct fh_findings findings;
+    struct fh_config cfg;
+
+    d->seen = take_stamp(d);
+    enum fh_rc rc = fh_config_load(&cfg, &findings, arena, d->options->config_path, state_dir);
+
+    fh_findings_print(&findings, &report);
+    struct fh_slice rest = fh_buf_slice(&report), line = FH_NONE;
+
+    while (fh_split(&rest, '\n', &line)) {
+        say(d, "%.*s", FH_ARG(line));
+    }
+    FH_TRY(rc);
+    rc = fh_store_publish(d->store, &cfg, fresh);
+    if (rc != FH_OK) {
+        say(d, "the policy could not be written: %s", fh_store_error(d->store));
+        return rc;
+    }
+    struct fh_slice fixed = print_fixed(arena, &cfg, state_dir);
+
+    if (d->nginx_conf.len == 0) {
+        d->nginx_conf = fh_dup(d->arena, fixed);
+    } else if (!fh_eq(fixed, d->nginx_conf)) {
+        say(d,
+            "some of this waits for a restart of the gateway: addresses, workers, connections, "
+            "name servers, body_max, the size of journal files, new variables for secrets");
+    }
+    say(d, "policy %llu is in force: %zu models at %zu providers",
+        (unsigned long long)fh_store_generation(d->store), cfg.models.count,
+        cfg.providers.count);
+    return FH_OK;
+}
+
+static void reload(struct daemon *d)
+{
+    if (publish(d, false) != FH_OK) {
+        say(d, "%s was not taken over; the last policy stays in force",
+            d->options->config_path);
+    }
+}
+
+/* take_lock makes sure that there is one of us. The lock goes with the process. */
+static enum fh_rc take_lock(struct daemon *d)
+{
+    const char *path = fh_state_path(d->arena, d->options->state_dir, FH_STATE_CONTROL_LOCK);
+
+    d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (d->lock < 0) {
+        say(d, "%s cannot be opened: %s", path, strerrordesc_np(errno));
+        return FH_E_SYSTEM;
+    }
+    if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
+        say(d, "another `freehold control` works on %s", d->options->state_dir);
+        return FH_E_CONFLICT;
+    }
+    return FH_OK;
+}
+
+static enum fh_rc start(struct daemon *d)
+{
+    const char *state_dir = d->options->state_dir;
+    const char *why = "";
+
+    if (fh_state_make(d->arena, state_dir, &why) != FH_OK) {
+        say(d, "%s", why);
+        return FH_E_SYSTEM;
+    }
+    FH_TRY(take_lock(d));
+    if (fh_store_open(&d->store, fh_state_path(d->arena, state_dir, FH_STATE_POLICY), &why) !=
+        FH_OK) {
+        say(d, "the policy store cannot be opened: %s", why);
+        return FH_E_STORE;
+    }
+    (void)fh_store_sweep(d->store);
+    return publish(d, d->options->fresh);
+}
+
+/* loop waits for signals, a tick at a time. */
+static void loop(struct daemon *d, const sigset_t *signals)
+{
+    const struct timespec tick = {.tv_sec = 0, .tv_nsec = TICK_MS * 1000000L};
+
+    for (unsigned ticks = 1;; ticks++) {
+        int got = sigtimedwait(signals, NULL, &tick);
+
+        if (got == SIGTERM || got == SIGINT) {
+            return;
+        }
+        if (got == SIGHUP || !same_stamp(take_stamp(d), d->seen)) {
+            reload(d);
+        }
+        if (ticks % SWEEP_TICKS == 0) {
+            (void)fh_store_sweep(d->store);
+        }
+    }
+}
+
+enum fh_rc fh_daemon_run(const struct fh_daemon_options *options)
+{
+    struct daemon d = {.options = options, .lock = -1};
+    sigset_t signals;
+
+    /* before anything else: a signal that comes now waits for the loop */
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    pid_t parent = getppid();
+
+    if (options->with_parent && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() != parent) {
+        return FH_OK; /* it has ended already */
+    }
+    d.arena = fh_arena_new(SIZE_MAX);
+    enum fh_rc rc = start(&d);
+
+    if (rc == FH_OK) {
+        loop(&d, &signals);
+    }
+    fh_store_close(&d.store);
+    fh_arena_free(&d.arena);
+    if (d.lock >= 0) {
+        (void)close(d.lock);
+    }
+    return rc;
+}
