@@ -104,48 +104,6 @@ void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjs
     append(out, text, len);
 }
 
-/* plain_len is how many bytes at the front of `text` need no escape. */
-static size_t plain_len(struct fh_slice text)
-{
-    size_t n = 0;
-
-    while (n < text.len && text.ptr[n] >= ' ' && text.ptr[n] != '"' && text.ptr[n] != '\\') {
-        n++;
-    }
-    return n;
-}
-
-static void escape(struct fh_buf *out, uint8_t c)
-{
-    static const char short_forms[][2] = {{'"', '"'},  {'\\', '\\'}, {'\n', 'n'}, {'\t', 't'},
-                                          {'\r', 'r'}, {'\b', 'b'},  {'\f', 'f'}};
-
-    fh_buf_byte(out, '\\');
-    for (size_t i = 0; i < FH_LEN(short_forms); i++) {
-        if (c == (uint8_t)short_forms[i][0]) {
-            fh_buf_byte(out, (uint8_t)short_forms[i][1]);
-            return;
-        }
-    }
-    fh_buf_append(out, FH_LIT("u00"));
-    fh_buf_hex(out, fh_slice(&c, 1));
-}
-
-void fh_json_quote(struct fh_buf *out, struct fh_slice text)
-{
-    fh_buf_byte(out, '"');
-    while (text.len > 0) {
-        size_t n = plain_len(text);
-
-        fh_buf_append(out, fh_head(text, n));
-        if (n < text.len) {
-            escape(out, text.ptr[n++]);
-        }
-        text = fh_tail(text, n);
-    }
-    fh_buf_byte(out, '"');
-}
-
 bool fh_json_u64(yyjson_val *val, uint64_t *out)
 {
     struct fh_slice digits = fh_json_number(val);

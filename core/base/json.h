@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "base/json_string.h"
 
 #include <yyjson.h>
 
@@ -34,10 +35,6 @@ void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_m
 
 /* fh_json_append_val prints a value that was read, without white space. */
 void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjson_val *val);
-
-/* fh_json_quote appends `text` as a JSON string, quotes included: for the few hot paths that write
- * their braces themselves. `text` must be UTF-8. */
-void fh_json_quote(struct fh_buf *out, struct fh_slice text);
 
 /* fh_json_get finds a member of an object; NULL when `obj` is no object or has none. */
 static inline yyjson_val *fh_json_get(yyjson_val *obj, struct fh_slice key)

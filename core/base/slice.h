@@ -51,7 +51,10 @@ static inline struct fh_slice fh_head(struct fh_slice s, size_t n)
 static inline struct fh_slice fh_tail(struct fh_slice s, size_t n)
 {
     FH_ASSERT(n <= s.len);
-    return (struct fh_slice){s.len == n ? NULL : s.ptr + n, s.len - n};
+    if (n == s.len) {
+        return FH_NONE;
+    }
+    return (struct fh_slice){s.ptr + n, s.len - n};
 }
 
 /* fh_sub is the `len` bytes from `at`. */

@@ -555,20 +555,18 @@ static void over(struct fh_exchange *x)
 /* broken handles an answer that stops before its end, or is no HTTP. */
 static void broken(struct fh_exchange *x, const char *why)
 {
-    const char *sentence = why[0] == '\0' ? "it closed the connection" : why;
-
     switch ((int)x->state) {
     case STATE_TAIL:
         fh_x_release(x, false);
         fh_x_end(x, true);
         break;
     case STATE_STREAM:
-        fh_x_stream_over(x, sentence);
+        fh_x_stream_over(x, why);
         break;
     default:
         fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED,
                    "The provider \"%.*s\" gave no whole answer: %s.",
-                   FH_ARG(fh_x_target(x)->provider->name), sentence);
+                   FH_ARG(fh_x_target(x)->provider->name), why);
         fh_x_release(x, false);
         fh_x_attempt_failed(x, true);
     }
@@ -644,10 +642,12 @@ static bool advance(struct fh_exchange *x)
     }
     if (x->closed) {
         x->closed = false;
-        if (x->closed_why[0] == '\0' && fh_http1_eof(x->http)) {
+        if (x->closed_why[0] != '\0') {
+            broken(x, x->closed_why);
+        } else if (fh_http1_eof(x->http)) {
             over(x);
         } else {
-            broken(x, x->closed_why);
+            broken(x, fh_http1_error(x->http).what);
         }
         return true;
     }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "policy/policy.h"
 
+#include "wire/json_scan.h"
+
 enum { VERSION = 1, MIB = 1 << 20 };
 
 /* The first byte of each record. */
@@ -278,6 +280,9 @@ enum fh_rc fh_policy_decode_limits(struct fh_policy_limits *out, struct fh_slice
     limits.depth_max = get_u32(&r);
     limits.attempts_max = get_u32(&r);
     FH_TRY(close_record(&r));
+    if (limits.depth_max == 0 || limits.depth_max > FH_JSON_DEPTH_MAX) {
+        return FH_E_SYNTAX; /* the scan would take it for a bug of ours */
+    }
     *out = limits;
     return FH_OK;
 }

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "wire/json_string.h"
+#include "base/json_string.h"
 
 enum { FH_JSON_DEPTH_MAX = 1024 }; /* the most that a depth_max may be */
 

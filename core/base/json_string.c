@@ -1,6 +1,6 @@
 /* json_string.c: strings many bytes at a time, escapes one by one.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "wire/json_string.h"
+#include "base/json_string.h"
 
 #include "base/text.h"
 
@@ -283,7 +283,7 @@ static void append_escape(struct fh_buf *out, uint8_t c)
     }
 }
 
-void fh_json_escape(struct fh_buf *out, struct fh_slice bytes)
+void fh_json_quote(struct fh_buf *out, struct fh_slice bytes)
 {
     bool high = false;
 

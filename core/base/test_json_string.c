@@ -57,7 +57,7 @@ static struct fh_slice escape(struct fh_arena *arena, struct fh_slice bytes)
 {
     struct fh_buf out = fh_buf_in_arena(arena, 1 << 16);
 
-    fh_json_escape(&out, bytes);
+    fh_json_quote(&out, bytes);
     assert_false(out.failed);
     return fh_buf_slice(&out);
 }
@@ -73,7 +73,7 @@ static void test_escape(void **state)
     assert_text(escape(arena, FH_LIT("a/b \x7f \xc3\xa9")), "\"a/b \x7f \xc3\xa9\"");
     assert_text(escape(arena, FH_LIT("\"\\\b\f\n\r\t")), "\"\\\"\\\\\\b\\f\\n\\r\\t\"");
     assert_text(escape(arena, FH_LIT("\0\x01\x1f\x0b")), "\"\\u0000\\u0001\\u001f\\u000b\"");
-    fh_json_escape(&small, FH_LIT("abc"));
+    fh_json_quote(&small, FH_LIT("abc"));
     assert_true(small.failed);
 }
 

@@ -18,8 +18,8 @@
  */
 struct fh_slice fh_json_unescape(struct fh_slice text, struct fh_arena *arena);
 
-/* fh_json_escape appends `bytes`, which are UTF-8, as a JSON string, quotes included. */
-void fh_json_escape(struct fh_buf *out, struct fh_slice bytes);
+/* fh_json_quote appends `bytes`, which are UTF-8, as a JSON string, quotes included. */
+void fh_json_quote(struct fh_buf *out, struct fh_slice bytes);
 
 /* fh_json_string_skip counts the bytes at the start of `rest`, which begins inside a string, up to
  * the first that must be looked at: a quote, a control character, or a backslash with which no
