@@ -83,6 +83,7 @@ FH_PRINTF(2, 3) void fh_table_cellf(struct fh_table *table, const char *fmt, ...
 void fh_table_print(const struct fh_table *table);
 
 /* The commands, in the order of `freehold --help`; each is in the file cmd_<first word>.c. */
+extern const struct fh_command fh_command_up;
 extern const struct fh_command fh_command_check;
 extern const struct fh_command fh_command_key_create;
 extern const struct fh_command fh_command_key_list;
