@@ -89,3 +89,4 @@ extern const struct fh_command fh_command_key_create;
 extern const struct fh_command fh_command_key_list;
 extern const struct fh_command fh_command_key_revoke;
 extern const struct fh_command fh_command_control;
+extern const struct fh_command fh_command_doctor;

@@ -114,7 +114,7 @@ static enum fh_rc publish(struct daemon *d, bool fresh)
             "some of this waits for a restart of the gateway: addresses, workers, connections, "
             "name servers, body_max, the size of journal files, new variables for secrets");
     }
-    say(d, "policy %llu is in force: %zu models at %zu providers",
+    say(d, "policy %llu is in force: models %zu, providers %zu",
         (unsigned long long)fh_store_generation(d->store), cfg.models.count,
         cfg.providers.count);
     return FH_OK;
