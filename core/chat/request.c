@@ -26,10 +26,16 @@ void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_m
     }
 }
 
+static bool says_nothing(yyjson_val *val)
+{
+    return yyjson_is_null(val) ||
+           ((yyjson_is_str(val) || yyjson_is_ctn(val)) && yyjson_get_len(val) == 0);
+}
+
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (!yyjson_is_null(extra->value)) {
+        if (!says_nothing(extra->value)) {
             fh_loss_add(loss, extra->pointer, why);
         }
     }

@@ -44,7 +44,8 @@ void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct f
 /* fh_extras_write puts the members back into `obj` (same dialect). */
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj);
 
-/* fh_extras_lose reports each of them (any other dialect), but for nulls: those say "not given". */
+/* fh_extras_lose reports each of them (any other dialect), but for null, "", [] and {}: those say
+ * that nothing was given. */
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why);
 
 enum fh_role {
