@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
-enum { SENTENCE_MAX = 2048 };
+enum {
+    SENTENCE_MAX = 2048,
+    REPEATED_LEN = 64, /* bytes of a key, and of a value */
+};
 
 static const char *kind_of(yyjson_val *val)
 {
@@ -150,6 +153,12 @@ void fh_openai_chat_keep(struct fh_extras *list, struct fh_arena *arena,
             fh_extra_add(list, arena, path, name, value);
         }
     }
+}
+
+bool fh_openai_chat_is_repeated(const struct fh_extra *extra)
+{
+    return !yyjson_is_ctn(extra->value) && yyjson_get_len(extra->value) <= REPEATED_LEN &&
+           extra->key.len <= REPEATED_LEN;
 }
 
 const struct fh_slice fh_openai_chat_roles[FH_OPENAI_CHAT_ROLES] = {

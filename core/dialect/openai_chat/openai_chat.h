@@ -40,6 +40,11 @@ bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object);
 void fh_openai_chat_put(const struct fh_extras *list, struct fh_slice object,
                         yyjson_mut_doc *doc, yyjson_mut_val *obj);
 
+/* Members beside `choices` that OpenAI repeats in every chunk, such as system_fingerprint: short,
+ * plain values, and not many. They are told once, and repeated by the encoder. */
+enum { FH_OPENAI_CHAT_REPEATED_MAX = 8 };
+bool fh_openai_chat_is_repeated(const struct fh_extra *extra);
+
 /* The words for roles and efforts, by enum. */
 enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1 };
 extern const struct fh_slice fh_openai_chat_roles[FH_OPENAI_CHAT_ROLES];

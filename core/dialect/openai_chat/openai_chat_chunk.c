@@ -4,7 +4,7 @@
 #include "openai_chat.h"
 
 enum {
-    PREFIX_MAX = 4096,
+    PREFIX_MAX = 1 << 14,
     USAGE_MAX = 1 << 14,
     REPEAT_MAX =
         64,        /* bytes of an extra that every chunk repeats, such as system_fingerprint */
@@ -31,6 +31,10 @@ struct encoder {
 
 #define NO_COUNTERPART "has no counterpart in openai_chat"
 
+static const struct fh_slice call_at = FH_LIT_INIT("/choices/#/delta/tool_calls/#");
+static const struct fh_slice function_at =
+    FH_LIT_INIT("/choices/#/delta/tool_calls/#/function");
+
 void *fh_openai_chat_encoder_new(struct fh_arena *arena, const struct fh_reply_frame *frame)
 {
     struct encoder *enc = fh_new(arena, struct encoder);
@@ -45,13 +49,6 @@ void *fh_openai_chat_encoder_new(struct fh_arena *arena, const struct fh_reply_f
 static bool is_ours(const struct fh_event *event)
 {
     return event->dialect == FH_DIALECT_OPENAI_CHAT;
-}
-
-/* is_small: short enough to say in every chunk, as OpenAI does with its fingerprint. */
-static bool is_small(const struct fh_extra *extra)
-{
-    return !yyjson_is_ctn(extra->value) && yyjson_get_len(extra->value) <= REPEAT_MAX &&
-           extra->key.len <= REPEAT_MAX;
 }
 
 static void add_member(struct fh_buf *out, struct fh_arena *scratch,
@@ -92,9 +89,10 @@ static void begin(struct encoder *enc, struct fh_arena *scratch, const struct fh
     fh_buf_u64(prefix, start->created_s > 0 ? start->created_s : enc->frame.created_s);
     fh_buf_append(prefix, FH_LIT(",\"model\":"));
     fh_json_quote(prefix, model);
-    for (; extra != NULL; extra = extra->next) {
-        if (is_small(extra)) {
+    for (size_t n = 0; extra != NULL; extra = extra->next) {
+        if (fh_openai_chat_is_repeated(extra) && n < FH_OPENAI_CHAT_REPEATED_MAX) {
             add_member(prefix, scratch, extra);
+            n++;
         }
     }
     fh_buf_append(prefix, FH_LIT(",\"choices\":["));
@@ -116,7 +114,7 @@ static void open_chunk(struct encoder *enc, struct fh_buf *out, uint32_t choice)
     if ((enc->greeted[which / 64] & bit) == 0) {
         /* openai "stream()": the first delta of a choice has its role */
         enc->greeted[which / 64] |= bit;
-        fh_buf_append(out, FH_LIT("\"role\":\"assistant\",\"content\":\"\""));
+        fh_buf_append(out, FH_LIT("\"role\":\"assistant\""));
     }
 }
 
@@ -125,6 +123,21 @@ static void next_member(struct fh_buf *out)
 {
     if (out->len > 0 && out->ptr[out->len - 1] != '{') {
         fh_buf_byte(out, ',');
+    }
+}
+
+/* add_start_extras writes what the first chunk alone has: all that is not in the prefix. */
+static void add_start_extras(struct fh_buf *out, struct fh_arena *scratch,
+                             const struct fh_event *start)
+{
+    size_t n = 0;
+
+    for (const struct fh_extra *e = start->extras.first; e != NULL; e = e->next) {
+        if (fh_openai_chat_is_repeated(e) && n < FH_OPENAI_CHAT_REPEATED_MAX) {
+            n++;
+        } else {
+            add_member(out, scratch, e);
+        }
     }
 }
 
@@ -147,15 +160,10 @@ static void close_chunk(struct fh_buf *out, struct fh_arena *scratch,
         add_extras(out, scratch, event, FH_LIT("/choices/#"));
     }
     fh_buf_append(out, FH_LIT("}]"));
-    if (more && event->kind != FH_EVENT_START) {
+    if (more && event->kind == FH_EVENT_START) {
+        add_start_extras(out, scratch, event);
+    } else if (more) {
         add_extras(out, scratch, event, FH_NONE);
-    }
-    for (const struct fh_extra *e = more && event->kind == FH_EVENT_START ? event->extras.first
-                                                                          : NULL;
-         e != NULL; e = e->next) {
-        if (!is_small(e)) {
-            add_member(out, scratch, e);
-        }
     }
     fh_buf_append(out, FH_LIT("}\n\n"));
 }
@@ -206,9 +214,9 @@ static uint32_t ordinal_of(const struct encoder *enc, const struct fh_event *eve
 static void close_call(struct fh_buf *out, struct fh_arena *scratch,
                        const struct fh_event *event)
 {
-    add_extras(out, scratch, event, FH_LIT("/choices/#/delta/tool_calls/#/function"));
+    add_extras(out, scratch, event, function_at);
     fh_buf_byte(out, '}');
-    add_extras(out, scratch, event, FH_LIT("/choices/#/delta/tool_calls/#"));
+    add_extras(out, scratch, event, call_at);
     fh_buf_append(out, FH_LIT("}]"));
     close_chunk(out, scratch, event, FH_NONE);
 }
@@ -309,16 +317,22 @@ static void end(struct encoder *enc, struct fh_buf *out)
 static void add_extra(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
                       const struct fh_event *event)
 {
-    static const struct fh_slice call_at = FH_LIT_INIT("/choices/#/delta/tool_calls/#");
+    bool in_call = fh_openai_chat_any(&event->extras, call_at);
+    bool in_function = fh_openai_chat_any(&event->extras, function_at);
 
     if (!is_ours(event)) {
         return;
     }
     open_chunk(enc, out, event->choice);
-    if (fh_openai_chat_any(&event->extras, call_at)) {
+    if (in_call || in_function) {
         next_member(out);
         fh_buf_append(out, FH_LIT("\"tool_calls\":[{\"index\":"));
         fh_buf_u64(out, ordinal_of(enc, event));
+        if (in_function) {
+            fh_buf_append(out, FH_LIT(",\"function\":{"));
+            add_extras(out, scratch, event, function_at);
+            fh_buf_byte(out, '}');
+        }
         add_extras(out, scratch, event, call_at);
         fh_buf_append(out, FH_LIT("}]"));
     }
@@ -354,6 +368,7 @@ void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_a
     switch (event->kind) {
     case FH_EVENT_START:
         open_chunk(enc, out, 0);
+        fh_buf_append(out, FH_LIT(",\"content\":\"\""));
         close_chunk(out, scratch, event, FH_NONE);
         break;
     case FH_EVENT_BLOCK_START:

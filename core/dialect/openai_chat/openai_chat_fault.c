@@ -38,6 +38,12 @@ static bool kind_of_word(struct fh_slice word, enum fh_refusal *kind)
             return true;
         }
     }
+    for (enum fh_refusal row = 0; row < FH_REFUSAL_COUNT && word.len > 0; row++) {
+        if (fh_eq(fh_refusal_row(row)->openai.code, word)) { /* a Freehold behind this one */
+            *kind = row;
+            return true;
+        }
+    }
     return false;
 }
 

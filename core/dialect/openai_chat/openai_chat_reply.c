@@ -371,7 +371,8 @@ struct call {
 struct spoken {
     struct spoken *next;
     uint32_t index;
-    yyjson_mut_val *choice, *message, *calls;
+    yyjson_mut_val *choice, *message; /* members that only this dialect knows */
+    yyjson_mut_val *calls;
     struct fh_buf text, thinking, refusal;
     const char *thinking_key;
     struct call *first_call;
@@ -530,28 +531,41 @@ static void write_down(struct scribe *s, const struct fh_event *event)
     put_extras(s, spoken, event);
 }
 
-/* add_text_or_null writes what was said; nothing said is null, unless an extra knows better. */
-static void add_text_or_null(struct scribe *s, yyjson_mut_val *obj, const char *key,
-                             const struct fh_buf *text)
+/* add_or_take adds what an extra says about `key`, else `ours`. */
+static void add_or_take(struct scribe *s, yyjson_mut_val *obj, yyjson_mut_val *extras,
+                        const char *key, yyjson_mut_val *ours)
 {
-    if (text->len > 0) {
-        fh_json_add_text(s->doc, obj, key, fh_buf_slice(text));
-    } else if (yyjson_mut_obj_get(obj, key) == NULL) {
-        (void)yyjson_mut_obj_add_null(s->doc, obj, key);
+    yyjson_mut_val *theirs = yyjson_mut_obj_remove_key(extras, key);
+
+    (void)yyjson_mut_obj_add_val(s->doc, obj, key, theirs != NULL ? theirs : ours);
+}
+
+/* take_rest moves what is left of the extras. */
+static void take_rest(yyjson_mut_val *obj, yyjson_mut_val *extras)
+{
+    while (yyjson_mut_obj_size(extras) > 0) {
+        yyjson_mut_obj_iter iter = yyjson_mut_obj_iter_with(extras);
+        yyjson_mut_val *key = yyjson_mut_obj_iter_next(&iter);
+        yyjson_mut_val *val = yyjson_mut_obj_iter_remove(&iter);
+
+        (void)yyjson_mut_obj_add(obj, key, val);
     }
 }
 
-static void write_choice(struct scribe *s, struct spoken *spoken, yyjson_mut_val *choices)
+/* text_or_null: nothing said is null. */
+static yyjson_mut_val *text_or_null(struct scribe *s, const struct fh_buf *text)
 {
-    yyjson_mut_val *choice = spoken->choice, *message = spoken->message;
-    struct fh_slice word =
-        spoken->finish == NULL ? FH_NONE : fh_openai_chat_finish_word(spoken->finish);
+    return text->len == 0 ? yyjson_mut_null(s->doc)
+                          : yyjson_mut_strn(s->doc, (const char *)text->ptr, text->len);
+}
 
-    if (yyjson_mut_obj_get(message, "role") == NULL) {
-        (void)yyjson_mut_obj_add_str(s->doc, message, "role", "assistant");
-    }
-    add_text_or_null(s, message, "content", &spoken->text);
-    add_text_or_null(s, message, "refusal", &spoken->refusal);
+static yyjson_mut_val *write_message(struct scribe *s, struct spoken *spoken)
+{
+    yyjson_mut_val *message = yyjson_mut_obj(s->doc), *extras = spoken->message;
+
+    add_or_take(s, message, extras, "role", yyjson_mut_str(s->doc, "assistant"));
+    add_or_take(s, message, extras, "content", text_or_null(s, &spoken->text));
+    add_or_take(s, message, extras, "refusal", text_or_null(s, &spoken->refusal));
     if (spoken->thinking.len > 0) {
         fh_json_add_text(s->doc, message, spoken->thinking_key,
                          fh_buf_slice(&spoken->thinking));
@@ -565,17 +579,25 @@ static void write_choice(struct scribe *s, struct spoken *spoken, yyjson_mut_val
     if (yyjson_mut_arr_size(spoken->calls) > 0) {
         (void)yyjson_mut_obj_add_val(s->doc, message, "tool_calls", spoken->calls);
     }
+    take_rest(message, extras);
+    return message;
+}
+
+static void write_choice(struct scribe *s, struct spoken *spoken, yyjson_mut_val *choices)
+{
+    yyjson_mut_val *choice = yyjson_mut_arr_add_obj(s->doc, choices);
+    struct fh_slice word =
+        spoken->finish == NULL ? FH_NONE : fh_openai_chat_finish_word(spoken->finish);
+
     (void)yyjson_mut_obj_add_uint(s->doc, choice, "index", spoken->index);
-    (void)yyjson_mut_obj_add_val(s->doc, choice, "message", message);
-    if (yyjson_mut_obj_get(choice, "logprobs") == NULL) {
-        (void)yyjson_mut_obj_add_null(s->doc, choice, "logprobs");
-    }
+    (void)yyjson_mut_obj_add_val(s->doc, choice, "message", write_message(s, spoken));
+    add_or_take(s, choice, spoken->choice, "logprobs", yyjson_mut_null(s->doc));
     if (word.len > 0) {
         fh_json_add_text(s->doc, choice, "finish_reason", word);
     } else {
         (void)yyjson_mut_obj_add_null(s->doc, choice, "finish_reason");
     }
-    (void)yyjson_mut_arr_append(choices, choice);
+    take_rest(choice, spoken->choice);
 }
 
 /* write_top writes the members of the reply itself. */

@@ -5,7 +5,6 @@
 #include "base/hash.h"
 
 enum {
-    TOLD_MAX = 8,      /* members that every chunk repeats, such as system_fingerprint */
     HELD_MAX = 1 << 14 /* bytes of a first chunk that does not name the reply yet */
 };
 
@@ -13,7 +12,7 @@ struct decoder {
     struct fh_arena *arena;
     struct fh_openai_chat_turn *turn;
     struct fh_slice held; /* Azure's first chunk: no id, no model, no choices */
-    uint32_t told[TOLD_MAX];
+    uint32_t told[FH_OPENAI_CHAT_REPEATED_MAX]; /* checksums of what every chunk repeats */
     uint32_t told_count;
     bool started;
 };
@@ -34,14 +33,14 @@ void *fh_openai_chat_decoder_new(struct fh_arena *arena)
     return dec;
 }
 
-/* sum_of is a checksum of a member with a plain value; 0 for any other. */
+/* sum_of is a checksum of a member that may be repeated; 0 for any other. */
 static uint32_t sum_of(const struct fh_extra *extra)
 {
     yyjson_val *val = extra->value;
     uint8_t type = yyjson_get_tag(val);
     uint32_t sum = fh_crc32c(fh_crc32c(0, extra->key), fh_slice(&type, 1));
 
-    if (yyjson_is_ctn(val)) {
+    if (!fh_openai_chat_is_repeated(extra)) {
         return 0;
     }
     return fh_crc32c(sum, yyjson_is_raw(val) ? fh_json_number(val) : fh_json_text(val));
@@ -77,7 +76,7 @@ static void drop_told(const struct decoder *dec, struct fh_extras *extras)
 static void remember_told(struct decoder *dec, const struct fh_extras *extras)
 {
     for (const struct fh_extra *e = extras->first; e != NULL; e = e->next) {
-        if (dec->told_count < TOLD_MAX && sum_of(e) != 0) {
+        if (dec->told_count < FH_OPENAI_CHAT_REPEATED_MAX && sum_of(e) != 0) {
             dec->told[dec->told_count++] = sum_of(e);
         }
     }
