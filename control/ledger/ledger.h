@@ -70,10 +70,10 @@ enum fh_rc fh_ledger_apply(struct fh_ledger *ledger, const struct fh_segment_rec
 enum fh_rc fh_ledger_position(struct fh_ledger *ledger, uint32_t worker, uint64_t sequence,
                               struct fh_ledger_position *out);
 
-/* fh_ledger_finished gives the highest sequence of a slot that is finished, 0 for none, and its
- * position. Segments are finished in order. */
-enum fh_rc fh_ledger_finished(struct fh_ledger *ledger, uint32_t worker,
-                              struct fh_ledger_position *out);
+/* fh_ledger_before finds the position of the last finished segment of a slot before `sequence`: its
+ * predecessor in the chain. FH_E_MISSING when there is none. */
+enum fh_rc fh_ledger_before(struct fh_ledger *ledger, uint32_t worker, uint64_t sequence,
+                            struct fh_ledger_position *out);
 
 /* fh_ledger_expire marks requests that began before `before_us` (calendar) and were neither settled
  * nor void as unknown. A late settle still settles them. */

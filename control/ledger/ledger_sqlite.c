@@ -104,8 +104,8 @@ static const char *const sql[STMT_COUNT] = {
                             " (worker, sequence, created_us, at, finished, hash)"
                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [STMT_READ_POSITION] = SELECT_POSITION " WHERE worker = ?1 AND sequence = ?2",
-    [STMT_READ_FINISHED] = SELECT_POSITION " WHERE worker = ?1 AND finished = 1"
-                                           " ORDER BY sequence DESC LIMIT 1",
+    [STMT_READ_BEFORE] = SELECT_POSITION " WHERE worker = ?1 AND sequence < ?2 AND finished = 1"
+                                         " ORDER BY sequence DESC LIMIT 1",
     [STMT_EXPIRE] = "UPDATE usage SET state = 4 WHERE state = 1 AND id < ?1",
 };
 static_assert(FH_POSTING_PENDING == 1 && FH_POSTING_UNKNOWN == 4, "STMT_EXPIRE spells them");
@@ -473,8 +473,14 @@ enum fh_rc fh_ledger_apply(struct fh_ledger *led, const struct fh_segment_record
     return FH_OK;
 }
 
-static enum fh_rc read_position(sqlite3_stmt *s, struct fh_ledger_position *out)
+static enum fh_rc read_position(struct fh_ledger *led, enum fh_ledger_statement which,
+                                uint32_t worker, uint64_t sequence,
+                                struct fh_ledger_position *out)
 {
+    sqlite3_stmt *s = prepared(led, which);
+
+    bind_i64(s, 1, worker);
+    bind_u64(s, 2, sequence);
     int step = sqlite3_step(s);
 
     if (step != SQLITE_ROW) {
@@ -499,26 +505,13 @@ static enum fh_rc read_position(sqlite3_stmt *s, struct fh_ledger_position *out)
 enum fh_rc fh_ledger_position(struct fh_ledger *led, uint32_t worker, uint64_t sequence,
                               struct fh_ledger_position *out)
 {
-    sqlite3_stmt *s = prepared(led, STMT_READ_POSITION);
-
-    bind_i64(s, 1, worker);
-    bind_u64(s, 2, sequence);
-    return read_position(s, out);
+    return read_position(led, STMT_READ_POSITION, worker, sequence, out);
 }
 
-enum fh_rc fh_ledger_finished(struct fh_ledger *led, uint32_t worker,
-                              struct fh_ledger_position *out)
+enum fh_rc fh_ledger_before(struct fh_ledger *led, uint32_t worker, uint64_t sequence,
+                            struct fh_ledger_position *out)
 {
-    sqlite3_stmt *s = prepared(led, STMT_READ_FINISHED);
-
-    bind_i64(s, 1, worker);
-    enum fh_rc rc = read_position(s, out);
-
-    if (rc == FH_E_MISSING) {
-        *out = (struct fh_ledger_position){.worker = worker};
-        rc = FH_OK;
-    }
-    return rc;
+    return read_position(led, STMT_READ_BEFORE, worker, sequence, out);
 }
 
 enum fh_rc fh_ledger_expire(struct fh_ledger *led, uint64_t before_us, uint64_t *expired)

@@ -355,8 +355,7 @@ static void test_positions(void **state)
 
     FH_UNUSED(state);
     assert_int_equal(fh_ledger_position(led, 1, 1, &got), FH_E_MISSING);
-    assert_int_equal(fh_ledger_finished(led, 1, &got), FH_OK);
-    assert_int_equal(got.sequence, 0);
+    assert_int_equal(fh_ledger_before(led, 1, 2, &got), FH_E_MISSING);
     assert_int_equal(fh_ledger_apply(led, NULL, 0, p, 2, &applied), FH_OK);
     p[0].finished = true;
     p[0].hash = fh_sha256(FH_LIT("x"));
@@ -368,7 +367,9 @@ static void test_positions(void **state)
     assert_int_equal(got.at, 256);
     assert_int_equal(got.created_us, 6);
     assert_false(got.finished);
-    assert_int_equal(fh_ledger_finished(led, 1, &got), FH_OK);
+    assert_int_equal(fh_ledger_before(led, 1, 1, &got), FH_E_MISSING);
+    assert_int_equal(fh_ledger_before(led, 2, 9, &got), FH_E_MISSING);
+    assert_int_equal(fh_ledger_before(led, 1, 3, &got), FH_OK); /* 2 is not finished */
     assert_int_equal(got.sequence, 1);
     assert_int_equal(got.at, 512);
     assert_memory_equal(got.hash.bytes, p[0].hash.bytes, FH_SHA256_LEN);
@@ -450,8 +451,8 @@ static struct fh_segment_record *many(struct fh_arena *arena)
         fh_arena_alloc(arena, 2 * (size_t)MANY * sizeof(*records));
 
     for (uint32_t i = 0; i < MANY; i++) {
-        records[2 * i] = an_intent(arena, i, 1);
-        records[2 * i + 1] = a_settle(arena, i, i);
+        records[(size_t)2 * i] = an_intent(arena, i, 1);
+        records[(size_t)2 * i + 1] = a_settle(arena, i, i);
     }
     return records;
 }
