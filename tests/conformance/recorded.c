@@ -91,7 +91,7 @@ static void load(struct fh_arena *arena, yyjson_val *line, struct recorded_call 
 bool recorded_next(struct recorded *rec, struct fh_arena *scratch, const char *api,
                    struct recorded_call *call)
 {
-    struct fh_slice text;
+    struct fh_slice text = FH_NONE;
 
     while (fh_split(&rec->manifest, '\n', &text)) {
         fh_arena_reset(scratch);
@@ -150,7 +150,8 @@ struct recorded_sdk {
 
 static int by_name(const void *a, const void *b)
 {
-    const struct fh_slice *left = a, *right = b;
+    const struct fh_slice *left = a;
+    const struct fh_slice *right = b;
 
     return fh_compare(*left, *right);
 }
@@ -201,7 +202,8 @@ bool recorded_sdk_next(struct recorded_sdk *sdk, struct fh_arena *scratch,
 {
     while (sdk->request < yyjson_arr_size(sdk->requests) || sdk->at < sdk->count) {
         if (sdk->request == yyjson_arr_size(sdk->requests)) {
-            struct fh_slice file = sdk->file[sdk->at++], bytes;
+            struct fh_slice file = sdk->file[sdk->at++];
+            struct fh_slice bytes = FH_NONE;
 
             fh_arena_reset(scratch);
             assert_true(
@@ -327,7 +329,8 @@ static void note_added(struct recorded_diff *diff, const struct fh_path *at, yyj
 
 void recorded_compare(struct recorded_diff *diff, yyjson_val *was, yyjson_val *is)
 {
-    const struct walk there = {diff, look_for}, back = {diff, note_added};
+    const struct walk there = {diff, look_for};
+    const struct walk back = {diff, note_added};
 
     walk(&there, NULL, was, is);
     walk(&back, NULL, is, was);

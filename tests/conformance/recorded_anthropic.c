@@ -57,7 +57,8 @@ static bool compare(const struct check *c, struct fh_slice was, struct fh_slice 
         .excuses = excuses,
         .excuse_count = FH_LEN(excuses),
     };
-    yyjson_val *before = parse(c->arena, was), *after = parse(c->arena, is);
+    yyjson_val *before = parse(c->arena, was);
+    yyjson_val *after = parse(c->arena, is);
 
     if (before == NULL || after == NULL) {
         fh_buf_printf(report, "    not JSON: %.*s\n", FH_ARG(before == NULL ? was : is));

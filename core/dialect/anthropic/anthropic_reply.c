@@ -495,7 +495,8 @@ void fh_anthropic_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
                                const struct fh_events *events, struct fh_loss *loss)
 {
     static const struct fh_event silent = {.kind = FH_EVENT_START};
-    const struct fh_event *start = &silent, *finish = NULL;
+    const struct fh_event *start = &silent;
+    const struct fh_event *finish = NULL;
     yyjson_mut_doc *doc = fh_json_new(scratch);
     yyjson_mut_val *content = NULL;
     struct fh_anthropic_said said = {0};

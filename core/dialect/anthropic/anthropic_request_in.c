@@ -69,6 +69,31 @@ static enum fh_rc keep(struct reader *r, const struct scope *in, const struct fh
     return FH_OK;
 }
 
+static size_t find_member(const struct member *table, size_t count, struct fh_slice key)
+{
+    size_t i = 0;
+
+    while (i < count && !fh_eq(table[i].key, key)) {
+        i++;
+    }
+    return i;
+}
+
+/* all_needed looks for the members of `table` that must have been `seen`. */
+static enum fh_rc all_needed(struct reader *r, const struct scope *in,
+                             const struct member *table, size_t count, uint64_t seen)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].needed && (seen >> i & 1U) == 0) {
+            struct fh_path at = {in->at, table[i].key, 0};
+
+            return fh_anthropic_complain(r->why, r->arena, &at, FH_REFUSE_BAD_REQUEST,
+                                         FH_E_MISSING, "is required and is not there");
+        }
+    }
+    return FH_OK;
+}
+
 static enum fh_rc read_members(struct reader *r, const struct scope *in,
                                const struct member *table, size_t count, yyjson_val *obj)
 {
@@ -79,11 +104,8 @@ static enum fh_rc read_members(struct reader *r, const struct scope *in,
     for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         struct fh_path at = {in->at, fh_json_text(key), 0};
         yyjson_val *val = yyjson_obj_iter_get_val(key);
-        size_t i = 0;
+        size_t i = find_member(table, count, at.key);
 
-        while (i < count && !fh_eq(table[i].key, at.key)) {
-            i++;
-        }
         if (i == count) {
             FH_TRY(keep(r, in, &at, val));
             continue;
@@ -96,16 +118,7 @@ static enum fh_rc read_members(struct reader *r, const struct scope *in,
             FH_TRY(table[i].read(r, in, &at, val, (uint8_t *)in->base + table[i].offset));
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].needed && (seen >> i & 1U) == 0) {
-            struct fh_path at = {in->at, table[i].key, 0};
-
-            (void)!fh_anthropic_complain(r->why, r->arena, &at, FH_REFUSE_BAD_REQUEST,
-                                         FH_E_MISSING, "is required and is not there");
-            return FH_E_MISSING;
-        }
-    }
-    return FH_OK;
+    return all_needed(r, in, table, count, seen);
 }
 
 static enum fh_rc read_text(struct reader *r, const struct scope *in, const struct fh_path *at,
@@ -301,21 +314,21 @@ static const struct member result_members[] = {
 /* Blocks that there are fields for. */
 static const struct shape {
     struct fh_slice type;
-    enum fh_block_kind kind;
     const struct member *members;
     size_t count;
+    enum fh_block_kind kind;
     bool in_result; /* may stand inside a tool_result */
 } shapes[] = {
-    {FH_LIT_INIT("text"), FH_BLOCK_TEXT, text_members, FH_LEN(text_members), true},
-    {FH_LIT_INIT("image"), FH_BLOCK_IMAGE, image_members, FH_LEN(image_members), true},
-    {FH_LIT_INIT("document"), FH_BLOCK_DOCUMENT, document_members, FH_LEN(document_members),
+    {FH_LIT_INIT("text"), text_members, FH_LEN(text_members), FH_BLOCK_TEXT, true},
+    {FH_LIT_INIT("image"), image_members, FH_LEN(image_members), FH_BLOCK_IMAGE, true},
+    {FH_LIT_INIT("document"), document_members, FH_LEN(document_members), FH_BLOCK_DOCUMENT,
      true},
-    {FH_LIT_INIT("thinking"), FH_BLOCK_THINKING, thinking_members, FH_LEN(thinking_members),
+    {FH_LIT_INIT("thinking"), thinking_members, FH_LEN(thinking_members), FH_BLOCK_THINKING,
      false},
-    {FH_LIT_INIT("redacted_thinking"), FH_BLOCK_REDACTED, redacted_members,
-     FH_LEN(redacted_members), false},
-    {FH_LIT_INIT("tool_use"), FH_BLOCK_TOOL_CALL, call_members, FH_LEN(call_members), false},
-    {FH_LIT_INIT("tool_result"), FH_BLOCK_TOOL_RESULT, result_members, FH_LEN(result_members),
+    {FH_LIT_INIT("redacted_thinking"), redacted_members, FH_LEN(redacted_members),
+     FH_BLOCK_REDACTED, false},
+    {FH_LIT_INIT("tool_use"), call_members, FH_LEN(call_members), FH_BLOCK_TOOL_CALL, false},
+    {FH_LIT_INIT("tool_result"), result_members, FH_LEN(result_members), FH_BLOCK_TOOL_RESULT,
      false},
 };
 
@@ -474,6 +487,25 @@ static const struct member tool_members[] = {
     MEMBER("cache_control", read_cache, struct fh_tool, cache),
 };
 
+static enum fh_rc read_tool(struct reader *r, const struct fh_path *at, yyjson_val *val)
+{
+    yyjson_val *type = fh_json_get(val, FH_LIT("type"));
+    struct fh_tool *tool = fh_tool_add(r->req, r->arena);
+    struct scope inside = {tool, &tool->extras, at};
+
+    FH_TRY(want_object(r, at, val));
+    tool->pointer = fh_path_print(at, FH_NONE, r->arena);
+    if (type == NULL || yyjson_is_null(type) || word_is(val, "type", "custom")) {
+        return read_members(r, &inside, tool_members, FH_LEN(tool_members), val);
+    }
+    if (!yyjson_is_str(type)) {
+        return WRONG(r, at, "\"type\" is %s; a string would be right", fh_anthropic_kind(type));
+    }
+    tool->name = fh_json_text(fh_json_get(val, FH_LIT("name")));
+    tool->raw = val; /* a tool of the provider's own: told apart by `type` */
+    return FH_OK;
+}
+
 static enum fh_rc read_tools(struct reader *r, const struct scope *in, const struct fh_path *at,
                              yyjson_val *val, void *field)
 {
@@ -487,21 +519,7 @@ static enum fh_rc read_tools(struct reader *r, const struct scope *in, const str
     }
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; item.index++) {
         FH_TRY(room(r, &item));
-        FH_TRY(want_object(r, &item, one));
-        yyjson_val *type = fh_json_get(one, FH_LIT("type"));
-        struct fh_tool *tool = fh_tool_add(r->req, r->arena);
-        struct scope inside = {tool, &tool->extras, &item};
-
-        tool->pointer = fh_path_print(&item, FH_NONE, r->arena);
-        if (type == NULL || yyjson_is_null(type) || word_is(one, "type", "custom")) {
-            FH_TRY(read_members(r, &inside, tool_members, FH_LEN(tool_members), one));
-        } else if (yyjson_is_str(type)) {
-            tool->name = fh_json_text(fh_json_get(one, FH_LIT("name")));
-            tool->raw = one; /* a tool of the provider's own: told apart by `type` */
-        } else {
-            return WRONG(r, &item, "\"type\" is %s; a string would be right",
-                         fh_anthropic_kind(type));
-        }
+        FH_TRY(read_tool(r, &item, one));
     }
     return FH_OK;
 }
@@ -579,11 +597,11 @@ static enum fh_rc read_effort(struct reader *r, const struct scope *in,
                               const struct fh_path *at, yyjson_val *val, void *field)
 {
     static const struct {
-        enum fh_effort effort;
         struct fh_slice word;
+        enum fh_effort effort;
         bool ours;
     } efforts[] = {
-#define X(what, text, own) {FH_EFFORT_##what, FH_LIT_INIT(text), (own)},
+#define X(what, text, own) {FH_LIT_INIT(text), FH_EFFORT_##what, (own)},
         FH_ANTHROPIC_EFFORTS(X)
 #undef X
     };

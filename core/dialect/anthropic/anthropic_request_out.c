@@ -90,7 +90,8 @@ static enum fh_rc add_source(struct writer *w, yyjson_mut_val *obj,
                              const struct fh_block *block)
 {
     yyjson_mut_val *source = yyjson_mut_obj_add_obj(w->doc, obj, "source");
-    struct fh_slice media_type = block->media_type, data = block->data;
+    struct fh_slice media_type = block->media_type;
+    struct fh_slice data = block->data;
     enum fh_source kind = block->source;
 
     if (kind == FH_SOURCE_URL && fh_starts(data, FH_LIT("data:"))) {
@@ -357,6 +358,20 @@ static enum fh_rc add_message(struct writer *w, yyjson_mut_val *messages,
     return FH_OK;
 }
 
+/* add_results begins or goes on with the user message that holds results. */
+static enum fh_rc add_results(struct writer *w, yyjson_mut_val *messages,
+                              yyjson_mut_val **results, const struct fh_message *message)
+{
+    if (*results == NULL) {
+        yyjson_mut_val *obj = yyjson_mut_arr_add_obj(w->doc, messages);
+
+        add_word(w, obj, "role", "user");
+        *results = yyjson_mut_obj_add_arr(w->doc, obj, "content");
+    }
+    fh_extras_lose(&message->extras, w->loss, no_counterpart);
+    return add_blocks(w, *results, &message->content);
+}
+
 /* add_messages: tool results that follow one another, and what the user says right after them, are
  * one user message; results come first in it, as the API demands. */
 static enum fh_rc add_messages(struct writer *w, yyjson_mut_val *root,
@@ -368,20 +383,12 @@ static enum fh_rc add_messages(struct writer *w, yyjson_mut_val *root,
     for (; message != NULL; message = message->next) {
         bool joins = message->role == FH_ROLE_USER && results != NULL;
 
-        if (message->role == FH_ROLE_TOOL && results == NULL) {
-            yyjson_mut_val *obj = yyjson_mut_arr_add_obj(w->doc, messages);
-
-            add_word(w, obj, "role", "user");
-            results = yyjson_mut_obj_add_arr(w->doc, obj, "content");
-        }
         if (message->role == FH_ROLE_TOOL || joins) {
-            FH_TRY(add_blocks(w, results, &message->content));
-            fh_extras_lose(&message->extras, w->loss, no_counterpart);
-            results = joins ? NULL : results;
+            FH_TRY(add_results(w, messages, &results, message));
         } else {
-            results = NULL;
             FH_TRY(add_message(w, messages, message));
         }
+        results = message->role == FH_ROLE_TOOL ? results : NULL;
     }
     return FH_OK;
 }

@@ -67,7 +67,8 @@ static struct fh_event *push_finish(struct fh_events *out, yyjson_val *from)
 
 static enum fh_rc on_message_start(const struct arrival *a)
 {
-    struct fh_path at = {NULL, FH_LIT("message"), 0}, list = {&at, FH_LIT("content"), 0};
+    struct fh_path at = {NULL, FH_LIT("message"), 0};
+    struct fh_path list = {&at, FH_LIT("content"), 0};
     yyjson_val *message = fh_json_get(a->root, FH_LIT("message"));
     struct fh_slice word = fh_json_text(fh_json_get(message, FH_LIT("stop_reason")));
     struct fh_slice sequence = fh_json_text(fh_json_get(message, FH_LIT("stop_sequence")));
@@ -79,8 +80,11 @@ static enum fh_rc on_message_start(const struct arrival *a)
     if (dec->next_index > 0 || dec->finished) {
         return broken(dec, a->out, "message_start in the middle of a message");
     }
-    if (dec->started) {
-        return FH_OK; /* said twice in a row: seen in the field, and harmless */
+    if (dec->started) { /* said twice in a row: seen in the field, and harmless */
+        fh_anthropic_read_usage(&dec->usage, fh_json_get(message, FH_LIT("usage")),
+                                a->out->arena, NULL, NULL);
+        fh_event_push(a->out, FH_EVENT_USAGE)->usage = dec->usage;
+        return FH_OK;
     }
     dec->started = true;
     fh_anthropic_read_start(a->out, &at, message, &dec->usage);
@@ -248,7 +252,8 @@ static enum fh_rc on_message_delta(const struct arrival *a)
                                           FH_LIT_INIT("usage")};
     static const struct fh_slice inner[] = {FH_LIT_INIT("stop_reason"),
                                             FH_LIT_INIT("stop_sequence")};
-    struct fh_path usage = {NULL, FH_LIT("usage"), 0}, at = {NULL, FH_LIT("delta"), 0};
+    struct fh_path usage = {NULL, FH_LIT("usage"), 0};
+    struct fh_path at = {NULL, FH_LIT("delta"), 0};
     yyjson_val *delta = fh_json_get(a->root, FH_LIT("delta"));
     yyjson_val *word = fh_json_get(delta, FH_LIT("stop_reason"));
     struct decoder *dec = a->dec;

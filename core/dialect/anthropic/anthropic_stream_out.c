@@ -90,7 +90,8 @@ static void start_message(struct pen *pen, const struct fh_event *start)
 {
     struct encoder *enc = pen->enc;
     yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *root = new_event(doc, "message_start"), *content = NULL;
+    yyjson_mut_val *root = new_event(doc, "message_start");
+    yyjson_mut_val *content = NULL;
     yyjson_mut_val *message = fh_anthropic_new_message(doc, pen->scratch, &enc->frame, start,
                                                        &start->usage, &content, pen->loss);
 
@@ -374,7 +375,8 @@ static void on_usage(struct pen *pen, const struct fh_event *event)
 static void on_finish(struct pen *pen, const struct fh_event *event)
 {
     yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *delta = yyjson_mut_obj(doc), *beside = yyjson_mut_obj(doc);
+    yyjson_mut_val *delta = yyjson_mut_obj(doc);
+    yyjson_mut_val *beside = yyjson_mut_obj(doc);
 
     need_start(pen);
     if (pen->enc->open) {

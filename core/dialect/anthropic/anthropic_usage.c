@@ -28,7 +28,9 @@ static bool read_count(struct fh_usage *sum, enum fh_tokens kind, yyjson_val *va
 static void read_writes(struct fh_usage *sum, yyjson_val *usage)
 {
     yyjson_val *parts = fh_json_get(usage, FH_LIT("cache_creation"));
-    uint64_t total = 0, five = 0, hour = sum->count[FH_TOKENS_CACHE_WRITE_1H];
+    uint64_t total = 0;
+    uint64_t five = 0;
+    uint64_t hour = sum->count[FH_TOKENS_CACHE_WRITE_1H];
 
     if (fh_json_u64(fh_json_get(parts, FH_LIT("ephemeral_1h_input_tokens")), &hour)) {
         fh_usage_set(sum, FH_TOKENS_CACHE_WRITE_1H, hour);

@@ -172,7 +172,8 @@ static bool take_section(struct fh_slice *file, struct fh_slice *head, struct fh
 /* next_vector reads `== KIND: title`, the input, `== gives` and what is wanted. */
 static bool next_vector(struct fh_slice *file, struct vector *v)
 {
-    struct fh_slice head, name = FH_NONE;
+    struct fh_slice head = FH_NONE;
+    struct fh_slice name = FH_NONE;
 
     if (!take_section(file, &head, &v->input)) {
         return false;
