@@ -316,11 +316,30 @@ static void look_for(struct recorded_diff *diff, const struct fh_path *at, yyjso
                   FH_ARG(shown(diff->arena, was)), FH_ARG(shown(diff->arena, is)));
 }
 
+/* place_of prints a pointer with `*` for every index, so that the same places count as one. */
+static struct fh_slice place_of(struct fh_arena *arena, const struct fh_path *at)
+{
+    struct fh_slice pointer = fh_path_print(at, FH_NONE, arena);
+    struct fh_buf out = fh_buf_in_arena(arena, PATH_BYTES);
+    struct fh_slice token = FH_NONE;
+    uint64_t index = 0;
+
+    (void)!fh_take(&pointer, FH_LIT("/"));
+    while (fh_split(&pointer, '/', &token)) {
+        fh_buf_byte(&out, '/');
+        fh_buf_append(&out, fh_parse_u64(token, &index) ? FH_LIT("*") : token);
+    }
+    return fh_buf_slice(&out);
+}
+
 static void note_added(struct recorded_diff *diff, const struct fh_path *at, yyjson_val *is,
                        yyjson_val *was)
 {
     if (was == NULL) {
         diff->added++;
+        if (diff->additions != NULL && diff->additions->count < RECORDED_SETS - 1) {
+            recorded_count(diff->additions, place_of(diff->arena, at), "", true);
+        }
         fh_buf_printf(diff->report, "  + %.*s: %.*s\n",
                       FH_ARG(fh_path_print(at, FH_NONE, diff->arena)),
                       FH_ARG(shown(diff->arena, is)));
@@ -352,6 +371,13 @@ void recorded_count(struct recorded_tally *tally, struct fh_slice source, const 
     }
     tally->set[i].total++;
     tally->set[i].passed += passed;
+}
+
+void recorded_list(const struct recorded_tally *additions)
+{
+    for (size_t i = 0; i < additions->count; i++) {
+        (void)printf("# added %u times: %s\n", additions->set[i].total, additions->set[i].name);
+    }
 }
 
 bool recorded_print(const struct recorded_tally *tally)

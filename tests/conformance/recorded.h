@@ -65,6 +65,17 @@ struct recorded_sdk *recorded_sdk_open(struct fh_arena *arena, const char *prefi
 FH_NODISCARD bool recorded_sdk_next(struct recorded_sdk *sdk, struct fh_arena *scratch,
                                     struct recorded_sdk_request *request);
 
+/* passed/total per set, for the last lines of a test. */
+enum { RECORDED_SETS = 64 };
+
+struct recorded_tally {
+    struct {
+        char name[96];
+        uint32_t passed, total;
+    } set[RECORDED_SETS];
+    size_t count;
+};
+
 /* A leaf that a re-encoding may leave out, and why that is right. */
 struct recorded_excuse {
     const char *pointer; /* a pattern: `*` is any run of characters, slashes too */
@@ -78,6 +89,7 @@ struct recorded_diff {
     struct fh_buf *report; /* a line for each leaf lost, changed or (with +) added */
     const struct recorded_excuse *excuses;
     size_t excuse_count;
+    struct recorded_tally *additions; /* NULL, or where added leaves are counted by place */
     uint32_t lost, added, excused;
 };
 
@@ -86,20 +98,12 @@ struct recorded_diff {
  * Leaves that only `is` has count as `added`. */
 void recorded_compare(struct recorded_diff *diff, yyjson_val *was, yyjson_val *is);
 
-/* passed/total per set, for the last lines of a test. */
-enum { RECORDED_SETS = 64 };
-
-struct recorded_tally {
-    struct {
-        char name[96];
-        uint32_t passed, total;
-    } set[RECORDED_SETS];
-    size_t count;
-};
-
 /* recorded_count adds one result to the set named `source`, space, `what`. */
 void recorded_count(struct recorded_tally *tally, struct fh_slice source, const char *what,
                     bool passed);
+
+/* recorded_list prints how often leaves were added where. */
+void recorded_list(const struct recorded_tally *additions);
 
 /* recorded_print prints a line for each set.
  *

@@ -29,6 +29,7 @@ struct check {
     struct fh_slice source, name;
     const char *what;
     struct recorded_tally *tally;
+    struct recorded_tally *additions;
 };
 
 static yyjson_val *parse(struct fh_arena *arena, struct fh_slice text)
@@ -56,6 +57,7 @@ static bool compare(const struct check *c, struct fh_slice was, struct fh_slice 
         .report = report,
         .excuses = excuses,
         .excuse_count = FH_LEN(excuses),
+        .additions = c->additions,
     };
     yyjson_val *before = parse(c->arena, was);
     yyjson_val *after = parse(c->arena, is);
@@ -384,9 +386,9 @@ static void check_stream(const struct check *c, const struct recorded_call *call
 }
 
 static void check_call(const struct recorded_call *call, struct fh_arena *arena,
-                       struct recorded_tally *tally)
+                       struct recorded_tally *tally, struct recorded_tally *additions)
 {
-    struct check c = {arena, call->source, call->name, "requests", tally};
+    struct check c = {arena, call->source, call->name, "requests", tally, additions};
 
     if (call->request.len > 0) {
         check_request(&c, call->request);
@@ -413,12 +415,14 @@ static void test_recorded_messages_lose_nothing(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *scratch = fh_arena_new(ARENA_MAX);
     struct recorded *rec = recorded_open(arena);
     struct recorded_tally tally = {0};
+    struct recorded_tally additions = {0};
     struct recorded_call call;
 
     FH_UNUSED(state);
     while (rec != NULL && recorded_next(rec, scratch, "anthropic-messages", &call)) {
-        check_call(&call, scratch, &tally);
+        check_call(&call, scratch, &tally, &additions);
     }
+    recorded_list(&additions);
     assert_true(rec == NULL || recorded_print(&tally));
 }
 
@@ -432,7 +436,8 @@ static void test_recorded_counts_lose_nothing(void **state)
 
     FH_UNUSED(state);
     while (rec != NULL && recorded_next(rec, scratch, "anthropic-count-tokens", &call)) {
-        struct check c = {scratch, call.source, call.name, "count-tokens requests", &tally};
+        struct check c = {scratch, call.source, call.name, "count-tokens requests",
+                          &tally,  NULL};
         struct fh_watch watch = {0};
 
         check_request(&c, call.request);
@@ -456,7 +461,7 @@ static void test_requests_of_sdks_lose_nothing(void **state)
         struct recorded_sdk_request request;
 
         while (sdk != NULL && recorded_sdk_next(sdk, scratch, &request)) {
-            struct check c = {scratch, request.sdk, request.call, "requests", &tally};
+            struct check c = {scratch, request.sdk, request.call, "requests", &tally, NULL};
 
             if (!fh_contains(request.target, FH_LIT("/batches"))) { /* lists of requests */
                 check_request(&c, request.body);

@@ -5,6 +5,7 @@
  * that count are.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/json_string.h"
 #include "dialect/anthropic/anthropic.h"
 #include "wire/json_scan.h"
 
@@ -85,31 +86,40 @@ static const struct fh_slice names[AT_COUNT] = {
     [AT_ERROR] = FH_LIT_INIT("error"),
 };
 
+static yyjson_val *parse(struct fh_arena *scratch, struct fh_slice json)
+{
+    yyjson_val *root = NULL;
+    struct fh_error error;
+
+    return json.ptr != NULL && fh_json_parse(scratch, json, &root, &error) == FH_OK ? root
+                                                                                    : NULL;
+}
+
 /* A reply may be some hundred KiB of text, and what counts is in a few dozen bytes of it. */
 void fh_anthropic_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                              struct fh_slice body)
 {
     struct fh_json_member at[AT_COUNT];
-    yyjson_val *val[AT_COUNT] = {NULL};
-    struct fh_error error;
+    struct fh_slice word = FH_NONE;
+    struct fh_error ignored;
 
-    if (fh_json_scan(body, names, at, AT_COUNT, DEPTH_MAX, &error) != FH_OK) {
+    if (fh_json_scan(body, names, at, AT_COUNT, DEPTH_MAX, &ignored) != FH_OK) {
         return;
     }
-    for (size_t i = 0; i < AT_COUNT; i++) {
-        if (at[i].value.ptr != NULL &&
-            fh_json_parse(scratch, at[i].value, &val[i], &error) != FH_OK) {
-            return;
-        }
-    }
-    if (yyjson_is_obj(val[AT_ERROR])) {
+    yyjson_val *error = parse(scratch, at[AT_ERROR].value);
+
+    if (yyjson_is_obj(error)) {
         watch->failed = true;
         watch->failure = FH_REFUSE_UPSTREAM_FAILED;
-        (void)!fh_anthropic_error_kind(fh_json_text(fh_json_get(val[AT_ERROR], FH_LIT("type"))),
+        (void)!fh_anthropic_error_kind(fh_json_text(fh_json_get(error, FH_LIT("type"))),
                                        &watch->failure);
         return;
     }
-    fh_anthropic_read_usage(&watch->usage, val[AT_USAGE], scratch, NULL, NULL);
-    see_finish(watch, val[AT_STOP_REASON]);
+    fh_anthropic_read_usage(&watch->usage, parse(scratch, at[AT_USAGE].value), scratch, NULL,
+                            NULL);
+    word = at[AT_STOP_REASON].value;
+    if (fh_starts(word, FH_LIT("\""))) {
+        watch->finish = fh_anthropic_finish(fh_json_unescape(word, scratch));
+    }
     watch->ended = true;
 }
