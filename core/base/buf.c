@@ -70,7 +70,7 @@ void fh_buf_commit(struct fh_buf *buf, size_t n)
     buf->len += n;
 }
 
-void fh_buf_append(struct fh_buf *buf, struct fh_slice s)
+void fh_buf_append_slow(struct fh_buf *buf, struct fh_slice s)
 {
     if (s.len == 0) {
         return;
@@ -81,11 +81,6 @@ void fh_buf_append(struct fh_buf *buf, struct fh_slice s)
         memcpy(to, s.ptr, s.len);
         buf->len += s.len;
     }
-}
-
-void fh_buf_byte(struct fh_buf *buf, uint8_t byte)
-{
-    fh_buf_append(buf, fh_slice(&byte, 1));
 }
 
 void fh_buf_u64(struct fh_buf *buf, uint64_t number)

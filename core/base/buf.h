@@ -35,8 +35,24 @@ void fh_buf_fini(struct fh_buf *buf);
 /* fh_buf_clear forgets content and failure and keeps the memory. */
 void fh_buf_clear(struct fh_buf *buf);
 
-void fh_buf_append(struct fh_buf *buf, struct fh_slice s);
-void fh_buf_byte(struct fh_buf *buf, uint8_t byte);
+/* fh_buf_append and fh_buf_byte add bytes. What fits into the room at hand is copied in place. */
+void fh_buf_append_slow(struct fh_buf *buf, struct fh_slice s);
+
+static inline void fh_buf_append(struct fh_buf *buf, struct fh_slice s)
+{
+    if (s.len <= buf->room - buf->len && s.len > 0 && !buf->failed) {
+        memcpy(buf->ptr + buf->len, s.ptr, s.len);
+        buf->len += s.len;
+    } else {
+        fh_buf_append_slow(buf, s);
+    }
+}
+
+static inline void fh_buf_byte(struct fh_buf *buf, uint8_t byte)
+{
+    fh_buf_append(buf, (struct fh_slice){&byte, 1});
+}
+
 void fh_buf_u64(struct fh_buf *buf, uint64_t number); /* in decimal */
 void fh_buf_hex(struct fh_buf *buf, struct fh_slice bytes);
 

@@ -18,16 +18,24 @@ void fh_loss_add(struct fh_loss *loss, struct fh_slice pointer, const char *why)
     }
 }
 
+static bool is_plain(uint8_t c)
+{
+    return c > ' ' && c < 0x7f && c != ',' && c != '%';
+}
+
 static void print_ascii(struct fh_buf *out, struct fh_slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
+    while (text.len > 0) {
+        size_t n = 0;
 
-        if (c > ' ' && c < 0x7f && c != ',' && c != '%') {
-            fh_buf_byte(out, c);
-        } else {
-            fh_buf_printf(out, "%%%02X", c);
+        while (n < text.len && is_plain(text.ptr[n])) {
+            n++;
         }
+        fh_buf_append(out, fh_head(text, n));
+        if (n < text.len) {
+            fh_buf_printf(out, "%%%02X", text.ptr[n++]);
+        }
+        text = fh_tail(text, n);
     }
 }
 
@@ -49,17 +57,14 @@ void fh_loss_print(const struct fh_loss *loss, struct fh_buf *out)
 /* escape writes one reference token (RFC 6901, 3). */
 static void escape(struct fh_buf *out, struct fh_slice key)
 {
-    for (size_t i = 0; i < key.len; i++) {
-        switch (key.ptr[i]) {
-        case '~':
-            fh_buf_append(out, FH_LIT("~0"));
-            break;
-        case '/':
-            fh_buf_append(out, FH_LIT("~1"));
-            break;
-        default:
-            fh_buf_byte(out, key.ptr[i]);
+    while (key.len > 0) {
+        size_t n = fh_min(fh_find(key, '~'), fh_find(key, '/'));
+
+        fh_buf_append(out, fh_head(key, n));
+        if (n < key.len) {
+            fh_buf_append(out, key.ptr[n++] == '~' ? FH_LIT("~0") : FH_LIT("~1"));
         }
+        key = fh_tail(key, n);
     }
 }
 

@@ -3,7 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/exchange_state.h"
 
-enum { BYTES_PER_TOKEN = 4 }; /* of English and of code, roughly: for estimates only */
+enum {
+    BYTES_PER_TOKEN = 4, /* of English and of code, roughly: for estimates only */
+    LOSSES_MAX = 8192,
+};
 
 /* write hands a record to the shell. What a record holds is bounded below FH_RECORD_MAX. */
 static void write(struct fh_exchange *x, enum fh_record_type type, const struct fh_buf *payload)
@@ -75,6 +78,19 @@ static void estimate(struct fh_exchange *x, enum fh_outcome outcome)
     usage->estimated = true;
 }
 
+/* fh_x_losses lists what the translation could not carry, as the header and the journal have it. */
+struct fh_slice fh_x_losses(struct fh_exchange *x)
+{
+    if (x->loss != NULL && x->loss->count > x->losses_printed) {
+        struct fh_buf list = fh_buf_in_arena(x->arena, LOSSES_MAX);
+
+        fh_loss_print(x->loss, &list);
+        x->losses = fh_buf_slice(&list);
+        x->losses_printed = x->loss->count;
+    }
+    return x->losses;
+}
+
 /* fh_x_settle records how a request that reached a provider ended. Once. */
 void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
 {
@@ -85,12 +101,8 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
     estimate(x, outcome);
 
     const struct fh_target *target = fh_x_target(x);
-    FH_AUTO(fh_buf_fini) struct fh_buf losses = fh_buf_on_heap(8192);
     struct fh_buf payload = fh_buf_in_arena(x->arena, FH_RECORD_MAX);
 
-    if (x->loss != NULL && x->loss->count > 0) {
-        fh_loss_print(x->loss, &losses);
-    }
     const struct fh_settle settle = {
         .id = x->setup.id,
         .at_us = calendar_us(x),
@@ -107,7 +119,7 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
         .bytes_out = x->client_bytes,
         .finish = x->watch.finish,
         .loss_count = x->loss == NULL ? 0 : x->loss->count,
-        .losses = fh_buf_slice(&losses),
+        .losses = fh_x_losses(x),
     };
     fh_encode_settle(&payload, &settle);
     write(x, FH_RECORD_SETTLE, &payload);

@@ -211,6 +211,8 @@ static enum fh_rc translate(struct fh_exchange *x)
         x->loss->arena = x->arena;
     }
     x->loss->count = 0;
+    x->losses = FH_NONE;
+    x->losses_printed = 0;
 
     enum fh_rc rc = x->client->decode_request(req, x->work, x->body, &why);
     if (rc == FH_OK) {

@@ -97,7 +97,9 @@ struct fh_exchange {
     struct fh_buf upstream_body;       /* the translated request's bytes */
     struct fh_slice piece[FH_EXCHANGE_PIECES_MAX];
     size_t piece_count;
-    struct fh_loss *loss; /* what the translation could not carry; NULL: nothing */
+    struct fh_loss *loss;   /* what the translation could not carry; NULL: nothing */
+    struct fh_slice losses; /* the same in print, as far as … */
+    uint32_t losses_printed;
 
     /* the answer */
     struct fh_http1_decoder *http;
@@ -164,5 +166,6 @@ FH_NODISCARD bool fh_x_count_here(struct fh_exchange *x);
 
 /* exchange_books.c */
 void fh_x_intend(struct fh_exchange *x);
+struct fh_slice fh_x_losses(struct fh_exchange *x);
 void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome);
 void fh_x_void(struct fh_exchange *x, enum fh_void_reason reason);
