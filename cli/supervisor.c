@@ -180,11 +180,6 @@ static void prepare_parts(struct supervisor *sup)
 
 /* ---- the engine ---- */
 
-static void on_progress(void *user, struct fh_slice line)
-{
-    say(user, FH_PART_ENGINE, "obtaining", line);
-}
-
 static void prepare_engine(struct supervisor *sup)
 {
     const struct fh_supervisor_options *o = sup->options;
@@ -202,8 +197,6 @@ static void prepare_engine(struct supervisor *sup)
         .socket_path = fh_state_path(sup->arena, o->state_dir, FH_STATE_ENGINE_SOCKET),
         .key_path = fh_state_path(sup->arena, o->state_dir, FH_STATE_ENGINE_KEY),
         .log_path = (const char *)log.ptr,
-        .progress = on_progress,
-        .user = sup,
     };
     sup->engine = fh_engine_new(&engine);
 }

@@ -29,7 +29,8 @@ enum {
 bool fh_nginx_parse(struct fh_slice text, struct fh_nginx *out)
 {
     static const struct fh_slice mark = FH_LIT_INIT("nginx/");
-    struct fh_slice rest = text, part = FH_NONE;
+    struct fh_slice rest = text;
+    struct fh_slice part = FH_NONE;
     uint64_t number[3] = {0};
 
     while (rest.len > 0 && !fh_starts(rest, mark)) {
@@ -248,11 +249,15 @@ void fh_nginx_conf(struct fh_buf *out, const struct fh_config *cfg,
                   cfg->journal.segment_bytes);
     fh_buf_append(out, FH_LIT("\n    server {\n"));
     print_listens(out, cfg, &setup->nginx);
-    fh_buf_append(out, FH_LIT("        location / {\n"
-                              "            freehold on;\n"
-                              "        }\n"
-                              "    }\n"
-                              "}\n"));
+    /* what nginx itself finds wrong comes to the module as well, which says it as JSON */
+    fh_buf_append(
+        out, FH_LIT("        error_page 400 404 405 408 411 413 414 431 494 495 496 497 500 "
+                    "501 502 503 504 505 /freehold/error;\n"
+                    "        location / {\n"
+                    "            freehold on;\n"
+                    "        }\n"
+                    "    }\n"
+                    "}\n"));
 }
 
 /* ---- writing it ---- */

@@ -137,6 +137,7 @@ ngx_http_freehold_slice(const ngx_str_t *s)
 
 ngx_int_t ngx_http_freehold_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_freehold_pump(ngx_http_freehold_ctx_t *ctx);
+struct fh_request_id ngx_http_freehold_new_id(uint64_t calendar_us);
 
 /* client */
 

@@ -11,7 +11,6 @@
 
 
 static void ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head);
-static struct fh_request_id ngx_http_freehold_new_id(uint64_t calendar_us);
 static void ngx_http_freehold_cleanup(void *data);
 static void ngx_http_freehold_read_body(ngx_http_freehold_ctx_t *ctx, uint64_t max);
 static void ngx_http_freehold_body_handler(ngx_http_request_t *r);
@@ -135,7 +134,7 @@ ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head)
 }
 
 
-static struct fh_request_id
+struct fh_request_id
 ngx_http_freehold_new_id(uint64_t calendar_us)
 {
     u_char                      *random;

@@ -71,7 +71,10 @@ ngx_http_freehold_error(ngx_http_request_t *r)
     struct fh_buf             json;
     struct fh_arena          *arena;
     struct fh_fault           fault;
+    struct timespec           ts;
+    struct fh_request_id      id;
     const struct fh_dialect  *dialect;
+    char                      text[FH_REQUEST_ID_TEXT_LEN + 1];
 
     static const struct {
         ngx_uint_t            status;
@@ -115,7 +118,11 @@ ngx_http_freehold_error(ngx_http_request_t *r)
     arena = fh_arena_new(1 << 16);
     json = fh_buf_on_heap(1 << 16);
 
-    dialect->encode_fault(&json, arena, FH_NONE, &fault, false);
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    id = ngx_http_freehold_new_id((uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
+    fh_request_id_print(&id, text);
+
+    dialect->encode_fault(&json, arena, fh_cstr(text), &fault, false);
 
     rc = ngx_http_freehold_answer(r, r->err_status, fh_buf_slice(&json));
 

@@ -145,10 +145,18 @@ uint64_t fh_policy_reader_generation(const struct fh_policy_reader *reader)
     return mdb_txn_id(reader->txn);
 }
 
+/* val_of lends bytes to LMDB, which writes into none that it is given. */
+static MDB_val val_of(struct fh_slice s)
+{
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): its type has no const
+    return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.ptr};
+}
+
 static enum fh_rc get(struct fh_policy_reader *reader, MDB_dbi dbi, struct fh_slice name,
                       struct fh_slice *record)
 {
-    MDB_val key = {.mv_size = name.len, .mv_data = (void *)(uintptr_t)name.ptr}, value;
+    MDB_val key = val_of(name);
+    MDB_val value;
 
     FH_ASSERT(reader->open);
     if (name.len == 0 || name.len > (size_t)mdb_env_get_maxkeysize(reader->env)) {
@@ -172,7 +180,8 @@ enum fh_rc fh_policy_reader_key(struct fh_policy_reader *reader, const struct fh
 enum fh_rc fh_policy_reader_aws(struct fh_policy_reader *reader, struct fh_slice access_key_id,
                                 struct fh_policy_key *out)
 {
-    struct fh_slice hash = FH_NONE, record = FH_NONE;
+    struct fh_slice hash = FH_NONE;
+    struct fh_slice record = FH_NONE;
 
     FH_TRY(get(reader, reader->aws, access_key_id, &hash));
     FH_TRY(get(reader, reader->keys, hash, &record));
@@ -209,7 +218,8 @@ enum fh_rc fh_policy_reader_limits(struct fh_policy_reader *reader,
 enum fh_rc fh_policy_reader_next_model(struct fh_policy_reader *reader, struct fh_slice after,
                                        struct fh_policy_model *out)
 {
-    MDB_val key = {.mv_size = after.len, .mv_data = (void *)(uintptr_t)after.ptr}, value;
+    MDB_val key = val_of(after);
+    MDB_val value;
     MDB_cursor *cursor = NULL;
 
     FH_ASSERT(reader->open);

@@ -160,7 +160,9 @@ static void test_rotates(void **state)
 /* A successor goes on with the next number, and slots do not see each other. */
 static void test_goes_on_with_the_next_number(void **state)
 {
-    struct fh_journal_file *old = opened(3), *young = opened(3), *other = opened(4);
+    struct fh_journal_file *old = opened(3);
+    struct fh_journal_file *young = opened(3);
+    struct fh_journal_file *other = opened(4);
 
     FH_UNUSED(state);
     assert_int_equal(access(journal_path("w03-0000000001.seg"), F_OK), 0);
@@ -233,7 +235,8 @@ static void test_full_disk_refuses_new_work_and_settles_the_old(void **state)
     static uint8_t seen[MANY];
     struct census census = {.seen = seen, .room = MANY};
     struct fh_journal_file *j = opened(3);
-    uint64_t number = 0, open = 0;
+    uint64_t number = 0;
+    uint64_t open = 0;
 
     FH_UNUSED(state);
     assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);

@@ -25,7 +25,8 @@ static void write_file(const char *name, const char *text, size_t len, mode_t mo
 /* story resolves "KIND:NAME" ("file:" with the directory put in) and tells how that went. */
 static struct fh_slice story(struct fh_arena *arena, const char *ref)
 {
-    struct fh_buf whole = fh_buf_in_arena(arena, 16384), why = fh_buf_in_arena(arena, 16384);
+    struct fh_buf whole = fh_buf_in_arena(arena, 16384);
+    struct fh_buf why = fh_buf_in_arena(arena, 16384);
     struct fh_secret secret = FH_SECRET_NONE;
     struct fh_slice rest = fh_cstr(ref);
     enum fh_rc rc;
@@ -46,7 +47,8 @@ static struct fh_slice story(struct fh_arena *arena, const char *ref)
 
     /* the directory has another name each time */
     struct fh_buf out = fh_buf_in_arena(arena, 16384);
-    struct fh_slice text = fh_buf_slice(&why), at = fh_cstr(dir);
+    struct fh_slice text = fh_buf_slice(&why);
+    struct fh_slice at = fh_cstr(dir);
 
     fh_buf_printf(&out, "%s: ", fh_rc_name(rc));
     while (text.len > 0) {
@@ -104,8 +106,10 @@ static void test_references(void **state)
     write_file("only-end", "\n", 1, 0600);
     write_file("open", "sk\n", 3, 0644);
     write_file("long", long_text, sizeof(long_text), 0600);
+    // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
     assert_int_equal(setenv("FH_TEST_SECRET", "sk-5", 1), 0);
     assert_int_equal(setenv("FH_TEST_EMPTY", "", 1), 0);
+    // NOLINTEND(concurrency-mt-unsafe)
     for (size_t i = 0; i < FH_LEN(rows); i++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
 
@@ -118,7 +122,8 @@ static void test_memory_lasts_a_generation(void **state)
 {
     FH_AUTO(fh_secrets_free) struct fh_secrets *secrets = fh_secrets_new();
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_buf ref = fh_buf_in_arena(arena, 256), why = fh_buf_in_arena(arena, 256);
+    struct fh_buf ref = fh_buf_in_arena(arena, 256);
+    struct fh_buf why = fh_buf_in_arena(arena, 256);
     struct fh_slice got = FH_NONE;
 
     FH_UNUSED(state);
