@@ -85,13 +85,15 @@ static void bench_memory(struct fh_buf *out)
 {
     uint8_t *memory = aligned_alloc(64, MEMORY);
     const struct fh_segment_info birth = {.worker = 1, .sequence = 1};
-    uint64_t encode_ns = UINT64_MAX, append_ns = UINT64_MAX;
+    uint64_t encode_ns = UINT64_MAX;
+    uint64_t append_ns = UINT64_MAX;
     size_t bytes = 0;
 
     FH_ASSERT(memory != NULL);
     for (int round = 0; round < ROUNDS; round++) {
         struct fh_segment seg;
-        uint64_t count = 0, start = now_ns();
+        uint64_t count = 0;
+        uint64_t start = now_ns();
 
         for (uint64_t i = 0; i < BATCH; i++) {
             bytes = an_intent(out, i).len;
@@ -189,7 +191,8 @@ static void bench_ledger(const char *path, uint64_t open)
 int main(int argc, char **argv)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf out = fh_buf_on_heap(FH_RECORD_MAX);
-    char dir[4096], path[4200];
+    char dir[4096];
+    char path[4200];
 
     (void)snprintf(dir, sizeof(dir), "%s/freehold-bench-XXXXXX", argc > 1 ? argv[1] : "/tmp");
     if (mkdtemp(dir) == NULL) {

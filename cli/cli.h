@@ -88,5 +88,8 @@ extern const struct fh_command fh_command_check;
 extern const struct fh_command fh_command_key_create;
 extern const struct fh_command fh_command_key_list;
 extern const struct fh_command fh_command_key_revoke;
+extern const struct fh_command fh_command_usage;
+extern const struct fh_command fh_command_journal_verify;
+extern const struct fh_command fh_command_journal_cat;
 extern const struct fh_command fh_command_control;
 extern const struct fh_command fh_command_doctor;

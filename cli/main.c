@@ -10,8 +10,16 @@
 enum { ARENA_MAX = 64 << 20, PATH_MAX_LEN = 4096, COMPLAINT_MAX_LEN = 1 << 16 };
 
 static const struct fh_command *const commands[] = {
-    &fh_command_up,         &fh_command_check,   &fh_command_key_create, &fh_command_key_list,
-    &fh_command_key_revoke, &fh_command_control, &fh_command_doctor,
+    &fh_command_up,
+    &fh_command_check,
+    &fh_command_key_create,
+    &fh_command_key_list,
+    &fh_command_key_revoke,
+    &fh_command_usage,
+    &fh_command_journal_verify,
+    &fh_command_journal_cat,
+    &fh_command_control,
+    &fh_command_doctor,
 };
 
 /* What every command has. */

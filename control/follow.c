@@ -156,7 +156,8 @@ void fh_follow_close(struct fh_follow **follow)
 /* place finds where a segment is in the list, or would be. */
 static size_t place(const struct fh_follow *f, uint32_t worker, uint64_t sequence)
 {
-    size_t low = 0, high = f->count;
+    size_t low = 0;
+    size_t high = f->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;

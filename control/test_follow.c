@@ -180,7 +180,8 @@ static void test_follows(void **state)
 
     FH_UNUSED(state);
     tick(f); /* no directory yet */
-    struct fh_journal_file *a = writer(0), *b = writer(1);
+    struct fh_journal_file *a = writer(0);
+    struct fh_journal_file *b = writer(1);
 
     tick(f);
     assert_int_equal(fh_follow_stats(f)->following, 2);
@@ -275,7 +276,8 @@ static void test_a_deadline_makes_unknown(void **state)
 static struct fh_slice read_segment(struct fh_arena *arena, uint32_t worker, uint64_t sequence,
                                     struct fh_segment_info *info)
 {
-    char name[FH_SEGMENT_NAME_MAX], path[256];
+    char name[FH_SEGMENT_NAME_MAX];
+    char path[256];
     struct fh_slice bytes = FH_NONE;
     struct fh_error why;
 
@@ -293,7 +295,8 @@ static void test_seals(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 26);
     struct fh_ledger *led = ledger("ledger.db");
     struct fh_follow *f = follow(led, true);
-    struct fh_journal_file *old = writer(0), *young = writer(0);
+    struct fh_journal_file *old = writer(0);
+    struct fh_journal_file *young = writer(0);
     struct fh_segment_info info;
     struct fh_sha256 previous = {0};
 
@@ -361,7 +364,8 @@ static void test_damage(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 24);
     struct fh_ledger *led = ledger("ledger.db");
     struct fh_follow *f = follow(led, true);
-    struct fh_journal_file *a = writer(0), *b = writer(1);
+    struct fh_journal_file *a = writer(0);
+    struct fh_journal_file *b = writer(1);
     struct fh_segment_info info;
 
     FH_UNUSED(state);
@@ -509,7 +513,8 @@ static void test_deaths_on_both_sides(void **state)
 
     FH_UNUSED(state);
     assert_ptr_not_equal(shared, MAP_FAILED);
-    pid_t writes = start(shared, true), follows = start(shared, false);
+    pid_t writes = start(shared, true);
+    pid_t follows = start(shared, false);
 
     for (int round = 0; round < 30; round++) {
         struct timespec pause = {.tv_nsec = 5000000 + (long)(round * 7919 % 17) * 1000000};

@@ -157,7 +157,8 @@ enum fh_rc fh_ledger_usage(struct fh_ledger *led, struct fh_arena *arena,
                            const struct fh_usage_query *query, struct fh_usage_report *report)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf sql = fh_buf_on_heap(SQL_LEN_MAX);
-    struct fh_request_id from = since(query->since_us), to = since(query->until_us);
+    struct fh_request_id from = since(query->since_us);
+    struct fh_request_id to = since(query->until_us);
     sqlite3_stmt *s = NULL;
 
     if (query->until_us == 0) {

@@ -189,8 +189,10 @@ static void permute(struct fh_segment_record *records, size_t count, size_t fixe
 static void test_order_and_repetition_do_not_show(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 24);
-    struct fh_segment_record intent = an_intent(arena, 1, 1), again = an_intent(arena, 1, 2);
-    struct fh_segment_record settle = a_settle(arena, 1, 7), voided = a_void(arena, 1);
+    struct fh_segment_record intent = an_intent(arena, 1, 1);
+    struct fh_segment_record again = an_intent(arena, 1, 2);
+    struct fh_segment_record settle = a_settle(arena, 1, 7);
+    struct fh_segment_record voided = a_void(arena, 1);
     struct fh_segment_record sets[][4] = {
         {intent, settle, again, a_void(arena, 2)},
         {intent, again, voided, an_intent(arena, 2, 1)},
@@ -348,10 +350,11 @@ static void test_positions(void **state)
 {
     struct fh_ledger *led = opened(FH_LEDGER_WRITE);
     struct fh_ledger_applied applied = {0};
-    struct fh_ledger_position got, p[] = {
-                                       {.worker = 1, .sequence = 1, .created_us = 5, .at = 128},
-                                       {.worker = 1, .sequence = 2, .created_us = 6, .at = 256},
-                                   };
+    struct fh_ledger_position got;
+    struct fh_ledger_position p[] = {
+        {.worker = 1, .sequence = 1, .created_us = 5, .at = 128},
+        {.worker = 1, .sequence = 2, .created_us = 6, .at = 256},
+    };
 
     FH_UNUSED(state);
     assert_int_equal(fh_ledger_position(led, 1, 1, &got), FH_E_MISSING);
@@ -391,7 +394,8 @@ static struct fh_slice refused(struct fh_arena *arena, enum fh_ledger_mode mode,
 static void test_one_writer(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_ledger *writer = NULL, *reader = NULL;
+    struct fh_ledger *writer = NULL;
+    struct fh_ledger *reader = NULL;
 
     FH_UNUSED(state);
     assert_true(fh_contains(refused(arena, FH_LEDGER_READ, FH_E_MISSING), fh_cstr(path)));
@@ -412,7 +416,8 @@ static void test_refuses_what_it_does_not_know(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
     struct fh_ledger *led = opened(FH_LEDGER_WRITE);
-    struct fh_slice before = FH_NONE, after = FH_NONE;
+    struct fh_slice before = FH_NONE;
+    struct fh_slice after = FH_NONE;
     sqlite3 *db = NULL;
 
     FH_UNUSED(state);

@@ -27,7 +27,8 @@ static struct fh_slice encoded(struct fh_arena *arena, const struct fh_record *r
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_record record, again;
+    struct fh_record record;
+    struct fh_record again;
 
     if (size < 1 ||
         fh_decode_record(data[0], fh_tail(fh_slice(data, size), 1), &record) != FH_OK) {

@@ -38,8 +38,10 @@ static uint8_t *copy(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint32_t digest = 0, digest_cut = 0;
-    size_t count = 0, count_cut = 0;
+    uint32_t digest = 0;
+    uint32_t digest_cut = 0;
+    size_t count = 0;
+    size_t count_cut = 0;
     struct fh_segment_info info;
     struct fh_error why;
 

@@ -301,8 +301,10 @@ void fh_segment_print_name(char out[FH_SEGMENT_NAME_MAX], uint32_t worker, uint6
 bool fh_segment_parse_name(struct fh_slice name, uint32_t *worker, uint64_t *sequence)
 {
     char again[FH_SEGMENT_NAME_MAX];
-    struct fh_slice rest = name, slot;
-    uint64_t w = 0, s = 0;
+    struct fh_slice rest = name;
+    struct fh_slice slot;
+    uint64_t w = 0;
+    uint64_t s = 0;
 
     if (!fh_take(&rest, FH_LIT("w")) || !fh_split(&rest, '-', &slot) ||
         !fh_parse_u64(slot, &w) || w > UINT32_MAX || !fh_ends(rest, FH_LIT(".seg")) ||

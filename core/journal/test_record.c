@@ -83,7 +83,8 @@ static void test_id_text(void **state)
 
     FH_UNUSED(state);
     for (size_t i = 0; i < FH_LEN(rows); i++) {
-        struct fh_request_id id, back;
+        struct fh_request_id id;
+        struct fh_request_id back;
         char text[FH_REQUEST_ID_TEXT_LEN + 1];
 
         memset(id.bytes, rows[i].fill, sizeof(id.bytes));
@@ -96,7 +97,8 @@ static void test_id_text(void **state)
 
 static void test_id_sorts_by_time(void **state)
 {
-    char older[FH_REQUEST_ID_TEXT_LEN + 1], newer[FH_REQUEST_ID_TEXT_LEN + 1];
+    char older[FH_REQUEST_ID_TEXT_LEN + 1];
+    char newer[FH_REQUEST_ID_TEXT_LEN + 1];
     struct fh_request_id id = fh_request_id(1767225600123999, random_bytes);
     struct fh_request_id back;
 
@@ -138,7 +140,8 @@ static void test_id_refuses(void **state)
 static void test_intent_comes_back(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_record r = {.type = FH_RECORD_INTENT, .intent = an_intent()}, got;
+    struct fh_record r = {.type = FH_RECORD_INTENT, .intent = an_intent()};
+    struct fh_record got;
     struct fh_slice bytes = encoded(arena, &r);
 
     FH_UNUSED(state);
@@ -164,7 +167,8 @@ static void test_intent_comes_back(void **state)
 static void test_settle_comes_back(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_record r = {.type = FH_RECORD_SETTLE, .settle = a_settle()}, got;
+    struct fh_record r = {.type = FH_RECORD_SETTLE, .settle = a_settle()};
+    struct fh_record got;
     struct fh_slice bytes = encoded(arena, &r);
 
     FH_UNUSED(state);
@@ -223,7 +227,8 @@ static void test_text_limits(void **state)
     static uint8_t longest[FH_RECORD_TEXT_MAX + 2];
     static const uint8_t euro[] = {0xe2, 0x82, 0xac};
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_record r = {.type = FH_RECORD_INTENT, .intent = an_intent()}, got;
+    struct fh_record r = {.type = FH_RECORD_INTENT, .intent = an_intent()};
+    struct fh_record got;
 
     FH_UNUSED(state);
     memset(longest, 'x', sizeof(longest));
