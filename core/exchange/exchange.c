@@ -3,6 +3,7 @@
 #include "exchange/exchange.h"
 
 #include "exchange/exchange_state.h"
+#include "wire/url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,7 +115,8 @@ static void refuse(struct fh_exchange *x)
     fh_x_out(x, FAULT_MAX);
     x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault, false);
     if (x->dispatched) {
-        fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED);
+        fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED,
+                    fh_buf_slice(&x->out));
     } else {
         fh_x_void(x, x->attempts > 0 ? FH_VOID_UNREACHABLE : FH_VOID_REFUSED);
     }
@@ -256,6 +258,8 @@ static void start(struct fh_exchange *x)
         refuse(x);
         return;
     }
+    /* a name whose percent signs are wrong stays as it is, and will not be found */
+    (void)!fh_url_decode_segment(x->call.model, x->arena, &x->call.model);
     x->strict = fh_eq_nocase(x->setup.head.translation, FH_LIT("strict"));
     x->state = STATE_KEY;
     fh_x_want(x, FH_WANT_KEY)->key_hash = fh_sha256(key);
@@ -486,7 +490,7 @@ static void abandon(struct fh_exchange *x)
 {
     fh_x_release(x, false);
     if (x->dispatched) {
-        fh_x_settle(x, FH_OUTCOME_CLIENT_GONE);
+        fh_x_settle(x, FH_OUTCOME_CLIENT_GONE, FH_NONE);
     } else {
         fh_x_void(x, FH_VOID_CLIENT_GONE);
     }

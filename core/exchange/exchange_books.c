@@ -91,8 +91,9 @@ struct fh_slice fh_x_losses(struct fh_exchange *x)
     return x->losses;
 }
 
-/* fh_x_settle records how a request that reached a provider ended. Once. */
-void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
+/* fh_x_settle records how a request that reached a provider ended. Once. `last` is what the client
+ * will be handed next: it is counted, and goes out only after its record. */
+void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice last)
 {
     if (!x->intent_open) {
         return;
@@ -116,7 +117,7 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome)
         .first_byte_us = x->first_byte_us > 0 ? x->first_byte_us - x->setup.now_us : 0,
         .duration_us = x->now_us - x->setup.now_us,
         .bytes_in = x->upstream_bytes,
-        .bytes_out = x->client_bytes,
+        .bytes_out = x->client_bytes + (x->gone ? 0 : last.len),
         .finish = x->watch.finish,
         .loss_count = x->loss == NULL ? 0 : x->loss->count,
         .losses = fh_x_losses(x),

@@ -72,7 +72,8 @@ void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice cont
 
 static struct fh_slice content_type_of(const struct fh_http1_head *head)
 {
-    struct fh_slice value = FH_NONE, type = FH_NONE;
+    struct fh_slice value = FH_NONE;
+    struct fh_slice type = FH_NONE;
 
     if (fh_http_field(head, FH_LIT("content-type"), &value) && fh_split(&value, ';', &type)) {
         return fh_trim(type);
@@ -148,7 +149,7 @@ void fh_x_whole_bytes(struct fh_exchange *x, struct fh_slice bytes)
 static void finish_whole(struct fh_exchange *x, uint16_t status, struct fh_slice body)
 {
     fh_x_status(x, status);
-    fh_x_settle(x, status == 200 ? FH_OUTCOME_OK : FH_OUTCOME_REFUSED);
+    fh_x_settle(x, status == 200 ? FH_OUTCOME_OK : FH_OUTCOME_REFUSED, body);
     fh_x_send_head(x, status, FH_LIT("application/json"), (int64_t)body.len);
     fh_x_client_bytes(x, body);
     fh_x_release(x, x->keep_alive);
@@ -333,7 +334,7 @@ static void open_stream(struct fh_exchange *x)
 static void ended(struct fh_exchange *x, struct fh_slice last)
 {
     fh_x_status(x, 200);
-    fh_x_settle(x, FH_OUTCOME_OK);
+    fh_x_settle(x, FH_OUTCOME_OK, last);
     open_stream(x);
     fh_x_client_bytes(x, last);
     x->state = STATE_TAIL;
@@ -348,7 +349,7 @@ static void failed_event(struct fh_exchange *x, struct fh_slice raw)
         fh_x_attempt_failed(x, true);
         return;
     }
-    fh_x_settle(x, FH_OUTCOME_CUT);
+    fh_x_settle(x, FH_OUTCOME_CUT, raw);
     fh_x_client_bytes(x, raw);
     fh_x_end(
         x, true); /* cleanly: the error event is the end that every SDK of a dialect notices */
@@ -461,9 +462,9 @@ void fh_x_stream_cut(struct fh_exchange *x, const char *why)
         fh_x_attempt_failed(x, true);
         return;
     }
-    fh_x_settle(x, FH_OUTCOME_CUT);
     fh_buf_clear(&x->out);
     x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault, true);
+    fh_x_settle(x, FH_OUTCOME_CUT, fh_buf_slice(&x->out));
     fh_x_client_bytes(x, fh_buf_slice(&x->out));
     fh_x_end(x, true);
 }

@@ -210,9 +210,6 @@ static enum fh_rc translate(struct fh_exchange *x)
         x->loss = fh_new(x->arena, struct fh_loss);
         x->loss->arena = x->arena;
     }
-    x->loss->count = 0;
-    x->losses = FH_NONE;
-    x->losses_printed = 0;
 
     enum fh_rc rc = x->client->decode_request(req, x->work, x->body, &why);
     if (rc == FH_OK) {
@@ -303,11 +300,22 @@ static struct fh_slice request_head(struct fh_exchange *x, size_t body_len)
     return out.failed ? FH_NONE : fh_buf_slice(&out);
 }
 
+/* What one provider could not be told says nothing about the next. */
+static void forget_losses(struct fh_exchange *x)
+{
+    if (x->loss != NULL) {
+        x->loss->count = 0;
+    }
+    x->losses = FH_NONE;
+    x->losses_printed = 0;
+}
+
 /* fh_x_build_request lists the pieces to send to the target in use. */
 enum fh_rc fh_x_build_request(struct fh_exchange *x)
 {
     size_t body_len = 0;
 
+    forget_losses(x);
     x->piece_count = 1; /* the head's place: its content-length comes last */
     if (x->passes) {
         body_len = pass(x);

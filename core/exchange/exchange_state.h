@@ -167,5 +167,5 @@ FH_NODISCARD bool fh_x_count_here(struct fh_exchange *x);
 /* exchange_books.c */
 void fh_x_intend(struct fh_exchange *x);
 struct fh_slice fh_x_losses(struct fh_exchange *x);
-void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome);
+void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice last);
 void fh_x_void(struct fh_exchange *x, enum fh_void_reason reason);

@@ -90,7 +90,8 @@ struct shell {
     struct fh_policy_limits limits;
     uint64_t now_us;
     size_t attempt;
-    bool head, done, connected;
+    uint64_t bytes_out; /* as the books have it */
+    bool head, done, connected, settled;
 };
 
 FH_PRINTF(2, 3) static void note(struct shell *sh, const char *fmt, ...)
@@ -112,6 +113,8 @@ static void note_record(struct shell *sh, const struct fh_want *want)
         note(sh, "intent %u %.*s; ", record.intent.attempt, FH_ARG(record.intent.route));
         break;
     case FH_RECORD_SETTLE:
+        sh->settled = true;
+        sh->bytes_out = record.settle.bytes_out;
         note(sh, "settle %.*s %u %llu+%llu%s; ", FH_ARG(fh_outcome_name(record.settle.outcome)),
              record.settle.status,
              (unsigned long long)record.settle.usage.count[FH_TOKENS_INPUT],
@@ -191,8 +194,8 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
 {
     const struct row *row = sh->row;
     struct fh_policy_key key = {.id = FH_LIT("key_1"), .name = FH_LIT("k")};
-    struct fh_sha256 good = fh_sha256(FH_LIT("fh-good")),
-                     revoked = fh_sha256(FH_LIT("fh-revoked"));
+    struct fh_sha256 good = fh_sha256(FH_LIT("fh-good"));
+    struct fh_sha256 revoked = fh_sha256(FH_LIT("fh-revoked"));
     bool is_good = memcmp(&good, &want->key_hash, sizeof(good)) == 0;
 
     switch (want->kind) {
@@ -349,6 +352,7 @@ static struct fh_slice story(struct fh_arena *arena, const struct row *row, size
     play(&sh, step);
     assert_true(sh.done);
     assert_false(sh.connected); /* no connection is left behind */
+    assert_true(!sh.settled || sh.bytes_out == sh.client.len);
     fh_exchange_free(&sh.x);
     fh_buf_byte(&sh.story, '\n');
     fh_buf_append(&sh.story, fh_buf_slice(&sh.client));
@@ -461,6 +465,14 @@ static const struct row rows[] = {
      .body = "{\"model\":\"m\",\"max_tokens\":9,\"top_k\":3,\"messages\":[{\"role\":\"user\","
              "\"content\":\"hi\"}]}",
      .want = "head 400 x-should-retry=false*; end; \n*/top_k*"},
+    {.name = "strict goes on to who can carry it, and nothing is lost",
+     .targets = "OA",
+     .translation = "strict",
+     .body = "{\"model\":\"m\",\"max_tokens\":9,\"top_k\":3,\"messages\":[{\"role\":\"user\","
+             "\"content\":\"hi\"}]}",
+     .attempt = {{.json = A_REPLY}},
+     .want =
+         SENT_A "settle ok 200 12+7; head 200 x-freehold-attempts=1; keep; end; \n" A_REPLY},
     {.name = "refused, then the next",
      .targets = "AA",
      .attempt = {{.refused = "connection refused"}, {.json = A_REPLY}},
@@ -575,6 +587,10 @@ static const struct row rows[] = {
      .path = "/openai/v1/models/n",
      .method = "GET",
      .want = "head 200; end; \n{\"id\":\"n\"*"},
+    {.name = "one model, whose name has a slash",
+     .path = "/v1/models/lab%2Fn",
+     .method = "GET",
+     .want = "head 404*; end; \n*no model \\\"lab/n\\\"*"},
     {.name = "a model that is not there",
      .path = "/v1/models/z",
      .method = "GET",
