@@ -121,12 +121,29 @@ bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object)
     return false;
 }
 
+/* has_own looks among the first `count` members, so that the cost does not grow with what a peer
+ * sent. */
+static bool has_own(yyjson_mut_val *obj, size_t count, struct fh_slice key)
+{
+    yyjson_mut_obj_iter iter = yyjson_mut_obj_iter_with(obj);
+
+    for (size_t i = 0; i < count; i++) {
+        yyjson_mut_val *own = yyjson_mut_obj_iter_next(&iter);
+
+        if (fh_eq(fh_slice(yyjson_mut_get_str(own), yyjson_mut_get_len(own)), key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void fh_openai_chat_put(const struct fh_extras *list, struct fh_slice object,
                         yyjson_mut_doc *doc, yyjson_mut_val *obj)
 {
+    size_t own = yyjson_mut_obj_size(obj);
+
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (fh_openai_chat_stands_in(extra, object) &&
-            yyjson_mut_obj_getn(obj, (const char *)extra->key.ptr, extra->key.len) == NULL) {
+        if (fh_openai_chat_stands_in(extra, object) && !has_own(obj, own, extra->key)) {
             (void)yyjson_mut_obj_add(
                 obj, yyjson_mut_strn(doc, (const char *)extra->key.ptr, extra->key.len),
                 yyjson_val_mut_copy(doc, extra->value));

@@ -93,6 +93,9 @@ enum fh_rc fh_openai_chat_call(struct fh_openai_chat_choice *choice, struct fh_e
 void fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,
                            yyjson_val *raw);
 
+/* fh_openai_chat_is_custom tells such blocks apart: a tool call, else a part of the content. */
+bool fh_openai_chat_is_custom(yyjson_val *raw);
+
 /* fh_openai_chat_finish closes the choice's blocks and says why it ended; only once. */
 void fh_openai_chat_finish(struct fh_openai_chat_choice *choice, struct fh_events *out,
                            struct fh_slice word);

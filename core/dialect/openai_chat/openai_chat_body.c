@@ -48,7 +48,10 @@ static void lose(struct writer *w, struct fh_slice pointer, const char *member, 
 
 static enum fh_rc refuse(struct writer *w, struct fh_slice pointer, const char *sentence)
 {
-    *w->why = (struct fh_complaint){FH_REFUSE_UNSUPPORTED, fh_cstr(sentence),
+    struct fh_slice parts[] = {pointer, FH_LIT(": "), fh_cstr(sentence)};
+
+    *w->why = (struct fh_complaint){FH_REFUSE_UNSUPPORTED,
+                                    fh_concat(w->scratch, parts, FH_LEN(parts)),
                                     fh_dup(w->scratch, pointer)};
     return FH_E_SUPPORT;
 }
@@ -636,7 +639,8 @@ static void lose_fields(struct writer *w)
             lose(w, no_place[i].pointer, NULL, no_place[i].why);
         }
     }
-    if (w->req->thinking != FH_THINKING_UNSET && w->req->thinking != FH_THINKING_BUDGET) {
+    /* adaptive is what models of this dialect do anyway; how much, reasoning_effort says */
+    if (w->req->thinking == FH_THINKING_OFF || w->req->thinking == FH_THINKING_OPAQUE) {
         lose(w, FH_LIT("/thinking"), NULL, "reasoning is set by effort alone");
     }
     fh_extras_lose(&w->req->extras, w->loss, NO_COUNTERPART);

@@ -16,9 +16,20 @@ struct ordinal {
     uint32_t choice, block, number;
 };
 
+/* A member that every chunk repeats: its key, and the whole of it as text. */
+struct repeated {
+    struct fh_slice key, member;
+    const struct fh_extra *source; /* only while the start is encoded */
+    bool stopped;                  /* it changed: each chunk says it for itself */
+    bool stops_at_end; /* the usage, which is shown at the end, says another value */
+};
+
 struct encoder {
     struct fh_arena *arena;
     struct fh_reply_frame frame;
+    struct fh_slice head; /* the prefix up to what is repeated */
+    struct repeated repeated[FH_OPENAI_CHAT_REPEATED_MAX];
+    size_t repeated_count;
     struct fh_buf prefix; /* up to the opening bracket of `choices` */
     struct fh_buf usage;  /* the usage object as last known, and what stood beside it */
     struct fh_usage counts;
@@ -75,27 +86,115 @@ static void add_extras(struct fh_buf *out, struct fh_arena *scratch,
     }
 }
 
-/* begin prints what all chunks have in common. */
+/* print_prefix puts together what all chunks have in common. */
+static void print_prefix(struct encoder *enc)
+{
+    fh_buf_clear(&enc->prefix);
+    fh_buf_append(&enc->prefix, enc->head);
+    for (size_t i = 0; i < enc->repeated_count; i++) {
+        fh_buf_append(&enc->prefix,
+                      enc->repeated[i].stopped ? FH_NONE : enc->repeated[i].member);
+    }
+    fh_buf_append(&enc->prefix, FH_LIT(",\"choices\":["));
+}
+
+/* repeat notes a member for every chunk, if it is short and there is room. */
+static void repeat(struct encoder *enc, struct fh_arena *scratch, const struct fh_extra *extra)
+{
+    struct fh_buf member = fh_buf_in_arena(scratch, PREFIX_MAX);
+    bool fits =
+        fh_openai_chat_is_repeated(extra) && enc->repeated_count < FH_OPENAI_CHAT_REPEATED_MAX;
+
+    for (size_t i = 0; i < enc->repeated_count && fits; i++) {
+        fits = !fh_eq(enc->repeated[i].key, extra->key);
+    }
+    if (!fits) {
+        return;
+    }
+    add_member(&member, scratch, extra);
+    enc->repeated[enc->repeated_count++] =
+        (struct repeated){.key = fh_dup(enc->arena, extra->key),
+                          .member = fh_dup(enc->arena, fh_buf_slice(&member)),
+                          .source = extra};
+}
+
 static void begin(struct encoder *enc, struct fh_arena *scratch, const struct fh_event *start)
 {
     struct fh_slice model = start->model.len > 0 ? start->model : enc->frame.model;
     const struct fh_extra *extra = is_ours(start) ? start->extras.first : NULL;
-    struct fh_buf *prefix = &enc->prefix;
+    struct fh_buf text = fh_buf_in_arena(scratch, PREFIX_MAX);
 
-    fh_buf_clear(prefix);
-    fh_buf_append(prefix, FH_LIT("data: {\"id\":"));
-    fh_json_quote(prefix, fh_openai_chat_reply_id(start, &enc->frame, scratch));
-    fh_buf_append(prefix, FH_LIT(",\"object\":\"chat.completion.chunk\",\"created\":"));
-    fh_buf_u64(prefix, start->created_s > 0 ? start->created_s : enc->frame.created_s);
-    fh_buf_append(prefix, FH_LIT(",\"model\":"));
-    fh_json_quote(prefix, model);
-    for (size_t n = 0; extra != NULL; extra = extra->next) {
-        if (fh_openai_chat_is_repeated(extra) && n < FH_OPENAI_CHAT_REPEATED_MAX) {
-            add_member(prefix, scratch, extra);
-            n++;
+    fh_buf_append(&text, FH_LIT("data: {\"id\":"));
+    fh_json_quote(&text, fh_openai_chat_reply_id(start, &enc->frame, scratch));
+    fh_buf_append(&text, FH_LIT(",\"object\":\"chat.completion.chunk\",\"created\":"));
+    fh_buf_u64(&text, start->created_s > 0 ? start->created_s : enc->frame.created_s);
+    fh_buf_append(&text, FH_LIT(",\"model\":"));
+    fh_json_quote(&text, model);
+    enc->head = fh_dup(enc->arena, fh_buf_slice(&text));
+    enc->prefix.failed = text.failed;
+    for (; extra != NULL; extra = extra->next) {
+        repeat(enc, scratch, extra);
+    }
+    if (!text.failed) {
+        print_prefix(enc);
+    }
+}
+
+/* slot_of finds where a member of the top level is repeated; NULL where it is not. `same` says
+ * whether with this value. */
+static struct repeated *slot_of(struct encoder *enc, struct fh_arena *scratch,
+                                const struct fh_extra *extra, bool *same)
+{
+    struct fh_buf member = fh_buf_in_arena(scratch, PREFIX_MAX);
+
+    for (size_t i = 0; i < enc->repeated_count; i++) {
+        struct repeated *r = &enc->repeated[i];
+
+        if (!r->stopped && fh_eq(r->key, extra->key) &&
+            fh_openai_chat_stands_in(extra, FH_NONE)) {
+            add_member(&member, scratch, extra);
+            *same = !member.failed && fh_eq(fh_buf_slice(&member), r->member);
+            return r;
         }
     }
-    fh_buf_append(prefix, FH_LIT(",\"choices\":["));
+    return NULL;
+}
+
+/* stop_repeating: a member that changed is from now on said by each chunk for itself. */
+static void stop_repeating(struct encoder *enc, struct fh_arena *scratch,
+                           const struct fh_event *event)
+{
+    bool usage = event->kind == FH_EVENT_USAGE, changed = false, same = false;
+
+    for (size_t i = 0; i < enc->repeated_count && usage; i++) {
+        enc->repeated[i].stops_at_end = false; /* the last usage counts */
+    }
+    for (const struct fh_extra *e = event->extras.first; e != NULL; e = e->next) {
+        struct repeated *r = slot_of(enc, scratch, e, &same);
+
+        if (r != NULL && !same) {
+            r->stops_at_end = usage;
+            r->stopped = !usage;
+            changed = changed || !usage;
+        }
+    }
+    if (changed) {
+        print_prefix(enc);
+    }
+}
+
+/* add_top_extras writes what stood beside `choices`, but for what the prefix says already. */
+static void add_top_extras(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
+                           const struct fh_event *event)
+{
+    bool same = false;
+
+    for (const struct fh_extra *e = event->extras.first; e != NULL; e = e->next) {
+        if (fh_openai_chat_stands_in(e, FH_NONE) &&
+            !(slot_of(enc, scratch, e, &same) != NULL && same)) {
+            add_member(out, scratch, e);
+        }
+    }
 }
 
 /* open_chunk writes everything up to the members of the delta. */
@@ -127,21 +226,22 @@ static void next_member(struct fh_buf *out)
 }
 
 /* add_start_extras writes what the first chunk alone has: all that is not in the prefix. */
-static void add_start_extras(struct fh_buf *out, struct fh_arena *scratch,
-                             const struct fh_event *start)
+static void add_start_extras(const struct encoder *enc, struct fh_buf *out,
+                             struct fh_arena *scratch, const struct fh_event *start)
 {
-    size_t n = 0;
-
     for (const struct fh_extra *e = start->extras.first; e != NULL; e = e->next) {
-        if (fh_openai_chat_is_repeated(e) && n < FH_OPENAI_CHAT_REPEATED_MAX) {
-            n++;
-        } else {
+        bool repeated = false;
+
+        for (size_t i = 0; i < enc->repeated_count; i++) {
+            repeated = repeated || enc->repeated[i].source == e;
+        }
+        if (!repeated) {
             add_member(out, scratch, e);
         }
     }
 }
 
-static void close_chunk(struct fh_buf *out, struct fh_arena *scratch,
+static void close_chunk(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
                         const struct fh_event *event, struct fh_slice finish)
 {
     bool more = event->extras.first != NULL && is_ours(event);
@@ -161,9 +261,9 @@ static void close_chunk(struct fh_buf *out, struct fh_arena *scratch,
     }
     fh_buf_append(out, FH_LIT("}]"));
     if (more && event->kind == FH_EVENT_START) {
-        add_start_extras(out, scratch, event);
+        add_start_extras(enc, out, scratch, event);
     } else if (more) {
-        add_extras(out, scratch, event, FH_NONE);
+        add_top_extras(enc, out, scratch, event);
     }
     fh_buf_append(out, FH_LIT("}\n\n"));
 }
@@ -175,7 +275,7 @@ static void say(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratc
     next_member(out);
     fh_buf_append(out, key);
     fh_json_quote(out, event->text);
-    close_chunk(out, scratch, event, FH_NONE);
+    close_chunk(enc, out, scratch, event, FH_NONE);
 }
 
 static uint32_t add_ordinal(struct encoder *enc, const struct fh_event *event)
@@ -211,14 +311,14 @@ static uint32_t ordinal_of(const struct encoder *enc, const struct fh_event *eve
     return 0;
 }
 
-static void close_call(struct fh_buf *out, struct fh_arena *scratch,
+static void close_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
                        const struct fh_event *event)
 {
     add_extras(out, scratch, event, function_at);
     fh_buf_byte(out, '}');
     add_extras(out, scratch, event, call_at);
     fh_buf_append(out, FH_LIT("}]"));
-    close_chunk(out, scratch, event, FH_NONE);
+    close_chunk(enc, out, scratch, event, FH_NONE);
 }
 
 static void begin_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
@@ -233,7 +333,7 @@ static void begin_call(struct encoder *enc, struct fh_buf *out, struct fh_arena 
     fh_buf_append(out, FH_LIT(",\"type\":\"function\",\"function\":{\"name\":"));
     fh_json_quote(out, event->name);
     fh_buf_append(out, FH_LIT(",\"arguments\":\"\""));
-    close_call(out, scratch, event);
+    close_call(enc, out, scratch, event);
 }
 
 static void go_on_with_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
@@ -245,7 +345,7 @@ static void go_on_with_call(struct encoder *enc, struct fh_buf *out, struct fh_a
     fh_buf_u64(out, ordinal_of(enc, event));
     fh_buf_append(out, FH_LIT(",\"function\":{\"arguments\":"));
     fh_json_quote(out, event->text);
-    close_call(out, scratch, event);
+    close_call(enc, out, scratch, event);
 }
 
 static void lose_block(const struct fh_event *event, struct fh_arena *scratch,
@@ -265,10 +365,11 @@ static void begin_block(struct encoder *enc, struct fh_buf *out, struct fh_arena
     } else if (event->block == FH_BLOCK_OPAQUE && is_ours(event)) {
         open_chunk(enc, out, event->choice);
         next_member(out);
-        fh_buf_append(out, FH_LIT("\"tool_calls\":["));
+        fh_buf_append(out, fh_openai_chat_is_custom(event->raw) ? FH_LIT("\"tool_calls\":[")
+                                                                : FH_LIT("\"content\":["));
         fh_json_append_val(out, scratch, event->raw);
         fh_buf_byte(out, ']');
-        close_chunk(out, scratch, event, FH_NONE);
+        close_chunk(enc, out, scratch, event, FH_NONE);
     } else if (event->block == FH_BLOCK_OPAQUE || event->block == FH_BLOCK_REDACTED) {
         lose_block(event, scratch, "", loss);
     }
@@ -294,7 +395,7 @@ static void note_usage(struct encoder *enc, struct fh_arena *scratch,
                        fh_openai_chat_write_usage(doc, &enc->counts,
                                                   with_extras > 0 ? &event->extras : &none));
         if (with_extras > 0) {
-            add_extras(&enc->usage, scratch, event, FH_NONE);
+            add_top_extras(enc, &enc->usage, scratch, event);
         }
         if (!enc->usage.failed) {
             return; /* else again, without what the provider added */
@@ -305,6 +406,11 @@ static void note_usage(struct encoder *enc, struct fh_arena *scratch,
 static void end(struct encoder *enc, struct fh_buf *out)
 {
     if (enc->has_usage && enc->frame.include_usage) {
+        for (size_t i = 0; i < enc->repeated_count; i++) {
+            enc->repeated[i].stopped =
+                enc->repeated[i].stopped || enc->repeated[i].stops_at_end;
+        }
+        print_prefix(enc);
         fh_buf_append(out, fh_buf_slice(&enc->prefix));
         fh_buf_append(out, FH_LIT("],\"usage\":"));
         fh_buf_append(out, fh_buf_slice(&enc->usage));
@@ -336,7 +442,7 @@ static void add_extra(struct encoder *enc, struct fh_buf *out, struct fh_arena *
         add_extras(out, scratch, event, call_at);
         fh_buf_append(out, FH_LIT("}]"));
     }
-    close_chunk(out, scratch, event, FH_NONE);
+    close_chunk(enc, out, scratch, event, FH_NONE);
 }
 
 static void finish(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
@@ -346,7 +452,7 @@ static void finish(struct encoder *enc, struct fh_buf *out, struct fh_arena *scr
         fh_loss_add(loss, FH_LIT("/stop_sequence"), "is not named in openai_chat");
     }
     open_chunk(enc, out, event->choice);
-    close_chunk(out, scratch, event, fh_openai_chat_finish_word(event));
+    close_chunk(enc, out, scratch, event, fh_openai_chat_finish_word(event));
 }
 
 void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
@@ -364,12 +470,14 @@ void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_a
     }
     if (!is_ours(event)) {
         fh_extras_lose(&event->extras, loss, NO_COUNTERPART);
+    } else if (event->kind != FH_EVENT_START) {
+        stop_repeating(enc, scratch, event);
     }
     switch (event->kind) {
     case FH_EVENT_START:
         open_chunk(enc, out, 0);
         fh_buf_append(out, FH_LIT(",\"content\":\"\""));
-        close_chunk(out, scratch, event, FH_NONE);
+        close_chunk(enc, out, scratch, event, FH_NONE);
         break;
     case FH_EVENT_BLOCK_START:
         begin_block(enc, out, scratch, event, loss);

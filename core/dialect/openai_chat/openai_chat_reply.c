@@ -88,8 +88,10 @@ static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyj
             FH_TRY(say(l, at, FH_BLOCK_TEXT, fh_json_text(fh_json_get(v, FH_LIT("text")))));
         } else if (fh_eq(type, FH_LIT("thinking"))) {
             FH_TRY(read_thought(l, at, v));
-        } else {
+        } else if (yyjson_is_obj(v) && !fh_openai_chat_is_custom(v)) {
             fh_openai_chat_opaque(l->choice, l->out, v);
+        } else {
+            return wrong(l, at, "a list of parts, each of a known shape", v);
         }
     }
     return FH_OK;
@@ -155,7 +157,7 @@ static enum fh_rc read_call(struct listener *l, const struct fh_path *at, yyjson
     if (!yyjson_is_obj(value)) {
         return wrong(l, at, "an object", value);
     }
-    if (function == NULL && fh_json_get(value, FH_LIT("custom")) != NULL) {
+    if (fh_openai_chat_is_custom(value)) {
         fh_openai_chat_opaque(l->choice, l->out, value);
         return FH_OK;
     }
@@ -372,7 +374,7 @@ struct spoken {
     struct spoken *next;
     uint32_t index;
     yyjson_mut_val *choice, *message; /* members that only this dialect knows */
-    yyjson_mut_val *calls;
+    yyjson_mut_val *calls, *parts;    /* parts: of the content, of kinds that only we know */
     struct fh_buf text, thinking, refusal;
     const char *thinking_key;
     struct call *first_call;
@@ -404,6 +406,7 @@ static struct spoken *spoken_of(struct scribe *s, uint32_t index)
     spoken->choice = yyjson_mut_obj(s->doc);
     spoken->message = yyjson_mut_obj(s->doc);
     spoken->calls = yyjson_mut_arr(s->doc);
+    spoken->parts = yyjson_mut_arr(s->doc);
     spoken->text = fh_buf_in_arena(s->scratch, SIZE_MAX / 2);
     spoken->thinking = spoken->text;
     spoken->refusal = spoken->text;
@@ -431,7 +434,9 @@ static void begin_block(struct scribe *s, struct spoken *spoken, const struct fh
     bool ours = event->dialect == FH_DIALECT_OPENAI_CHAT;
 
     if (event->block == FH_BLOCK_OPAQUE && ours) {
-        (void)yyjson_mut_arr_append(spoken->calls, yyjson_val_mut_copy(s->doc, event->raw));
+        (void)yyjson_mut_arr_append(fh_openai_chat_is_custom(event->raw) ? spoken->calls
+                                                                         : spoken->parts,
+                                    yyjson_val_mut_copy(s->doc, event->raw));
     } else if (event->block == FH_BLOCK_OPAQUE || event->block == FH_BLOCK_REDACTED) {
         lose(s, event, "", "has no counterpart in openai_chat");
     } else if (event->block == FH_BLOCK_TOOL_CALL) {
@@ -559,12 +564,28 @@ static yyjson_mut_val *text_or_null(struct scribe *s, const struct fh_buf *text)
                           : yyjson_mut_strn(s->doc, (const char *)text->ptr, text->len);
 }
 
+/* content_of is a string, or a list where there is more than text. */
+static yyjson_mut_val *content_of(struct scribe *s, const struct spoken *spoken)
+{
+    yyjson_mut_val *text = yyjson_mut_obj(s->doc);
+
+    if (yyjson_mut_arr_size(spoken->parts) == 0) {
+        return text_or_null(s, &spoken->text);
+    }
+    if (spoken->text.len > 0) {
+        (void)yyjson_mut_obj_add_str(s->doc, text, "type", "text");
+        fh_json_add_text(s->doc, text, "text", fh_buf_slice(&spoken->text));
+        (void)yyjson_mut_arr_prepend(spoken->parts, text);
+    }
+    return spoken->parts;
+}
+
 static yyjson_mut_val *write_message(struct scribe *s, struct spoken *spoken)
 {
     yyjson_mut_val *message = yyjson_mut_obj(s->doc), *extras = spoken->message;
 
     add_or_take(s, message, extras, "role", yyjson_mut_str(s->doc, "assistant"));
-    add_or_take(s, message, extras, "content", text_or_null(s, &spoken->text));
+    add_or_take(s, message, extras, "content", content_of(s, spoken));
     add_or_take(s, message, extras, "refusal", text_or_null(s, &spoken->refusal));
     if (spoken->thinking.len > 0) {
         fh_json_add_text(s->doc, message, spoken->thinking_key,

@@ -358,13 +358,20 @@ static enum fh_rc read_content(struct reader *r, void *into, const struct fh_pat
     return FH_OK;
 }
 
+/* Only an assistant thinks, declines and calls; in other messages such members mean nothing to us
+ * and are extras. */
+static bool by_assistant(const struct draft *draft)
+{
+    return draft->message->role == FH_ROLE_ASSISTANT;
+}
+
 /* Compatible providers name it either way, some say both: then the second is an extra. */
 static enum fh_rc read_thinking(struct reader *r, void *into, const struct fh_path *at,
                                 yyjson_val *value)
 {
     struct draft *draft = into;
 
-    if (!yyjson_is_str(value) || draft->thinking.first != NULL) {
+    if (!yyjson_is_str(value) || draft->thinking.first != NULL || !by_assistant(draft)) {
         keep(r, &draft->message->extras, at, value);
         return FH_OK;
     }
@@ -381,6 +388,10 @@ static enum fh_rc read_refusal(struct reader *r, void *into, const struct fh_pat
 {
     struct draft *draft = into;
 
+    if (!by_assistant(draft)) {
+        keep(r, &draft->message->extras, at, value);
+        return FH_OK;
+    }
     if (!yyjson_is_str(value)) {
         return wrong(r, at, "a string or null", value);
     }
@@ -440,8 +451,9 @@ static enum fh_rc read_calls(struct reader *r, void *into, const struct fh_path 
     if (!yyjson_is_arr(value)) {
         return wrong(r, at, "a list of tool calls", value);
     }
-    if (yyjson_arr_size(value) == 0) {
+    if (yyjson_arr_size(value) == 0 || !by_assistant(draft)) {
         keep(r, &draft->message->extras, at, value);
+        return FH_OK;
     }
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
     struct fh_path item = {.up = at};

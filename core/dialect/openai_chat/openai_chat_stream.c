@@ -8,11 +8,16 @@ enum {
     HELD_MAX = 1 << 14 /* bytes of a first chunk that does not name the reply yet */
 };
 
+/* A member that every chunk repeats, as checksums. */
+struct told {
+    uint32_t key, all;
+};
+
 struct decoder {
     struct fh_arena *arena;
     struct fh_openai_chat_turn *turn;
     struct fh_slice held; /* Azure's first chunk: no id, no model, no choices */
-    uint32_t told[FH_OPENAI_CHAT_REPEATED_MAX]; /* checksums of what every chunk repeats */
+    struct told told[FH_OPENAI_CHAT_REPEATED_MAX];
     uint32_t told_count;
     bool started;
 };
@@ -33,34 +38,46 @@ void *fh_openai_chat_decoder_new(struct fh_arena *arena)
     return dec;
 }
 
-/* sum_of is a checksum of a member that may be repeated; 0 for any other. */
-static uint32_t sum_of(const struct fh_extra *extra)
+static struct told sums_of(const struct fh_extra *extra)
 {
-    yyjson_val *val = extra->value;
-    uint8_t type = yyjson_get_tag(val);
-    uint32_t sum = fh_crc32c(fh_crc32c(0, extra->key), fh_slice(&type, 1));
+    uint8_t type = yyjson_get_tag(extra->value);
+    struct told t = {.key = fh_crc32c(0, extra->key)};
 
-    if (!fh_openai_chat_is_repeated(extra)) {
-        return 0;
+    t.all = fh_crc32c(fh_crc32c(t.key, fh_slice(&type, 1)), yyjson_is_raw(extra->value)
+                                                                ? fh_json_number(extra->value)
+                                                                : fh_json_text(extra->value));
+    return t;
+}
+
+/* is_told says whether the start has said the same. A member that changes is no longer repeated:
+ * from then on each chunk speaks for itself. */
+static bool is_told(struct decoder *dec, const struct fh_extra *extra)
+{
+    struct told sums = sums_of(extra);
+
+    for (uint32_t i = 0; i < dec->told_count; i++) {
+        if (dec->told[i].key == sums.key) {
+            bool same = fh_openai_chat_is_repeated(extra) && dec->told[i].all == sums.all;
+
+            if (!same) {
+                dec->told[i] = dec->told[--dec->told_count];
+            }
+            return same;
+        }
     }
-    return fh_crc32c(sum, yyjson_is_raw(val) ? fh_json_number(val) : fh_json_text(val));
+    return false;
 }
 
 /* drop_told leaves out what the start has said and every chunk repeats. */
-static void drop_told(const struct decoder *dec, struct fh_extras *extras)
+static void drop_told(struct decoder *dec, struct fh_extras *extras)
 {
     struct fh_extra *extra = extras->first;
 
     *extras = (struct fh_extras){0};
     while (extra != NULL) {
         struct fh_extra *next = extra->next;
-        uint32_t sum = sum_of(extra);
-        bool told = false;
 
-        for (uint32_t i = 0; i < dec->told_count && sum != 0; i++) {
-            told = told || dec->told[i] == sum;
-        }
-        if (!told) {
+        if (!is_told(dec, extra)) {
             extra->next = NULL;
             if (extras->last == NULL) {
                 extras->first = extra;
@@ -76,8 +93,14 @@ static void drop_told(const struct decoder *dec, struct fh_extras *extras)
 static void remember_told(struct decoder *dec, const struct fh_extras *extras)
 {
     for (const struct fh_extra *e = extras->first; e != NULL; e = e->next) {
-        if (dec->told_count < FH_OPENAI_CHAT_REPEATED_MAX && sum_of(e) != 0) {
-            dec->told[dec->told_count++] = sum_of(e);
+        struct told sums = sums_of(e);
+        bool known = !fh_openai_chat_is_repeated(e);
+
+        for (uint32_t i = 0; i < dec->told_count; i++) {
+            known = known || dec->told[i].key == sums.key;
+        }
+        if (!known && dec->told_count < FH_OPENAI_CHAT_REPEATED_MAX) {
+            dec->told[dec->told_count++] = sums;
         }
     }
 }
@@ -108,10 +131,10 @@ static void start(struct decoder *dec, struct fh_events *out, yyjson_val *root)
     (void)!fh_json_u64(fh_json_get(root, FH_LIT("created")), &event->created_s);
     fh_openai_chat_turn_id(dec->turn, event->id);
     fh_openai_chat_keep(&event->extras, out->arena, NULL, root, &top, false);
-    remember_told(dec, &event->extras);
     if (dec->held.len > 0 && fh_json_parse(out->arena, dec->held, &held, &why) == FH_OK) {
         fh_openai_chat_keep(&event->extras, out->arena, NULL, held, &top, false);
     }
+    remember_told(dec, &event->extras);
 }
 
 /* read_chunk reads one chunk. What it holds beside the choices goes with its last event. */

@@ -136,6 +136,12 @@ void fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_event
     choice->blocks++;
 }
 
+bool fh_openai_chat_is_custom(yyjson_val *raw)
+{
+    return fh_json_get(raw, FH_LIT("function")) == NULL &&
+           fh_json_get(raw, FH_LIT("custom")) != NULL;
+}
+
 /* made_id gives a call without an id one that this reply alone will have. */
 static struct fh_slice made_id(struct fh_openai_chat_choice *choice, uint32_t block,
                                struct fh_arena *arena)

@@ -1,6 +1,7 @@
 /* test_openai_chat.c: the dialect against its vectors, at every cut, and at its limits.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"
+#include "vector.h"
 
 #include "dialect/dialect.h"
 
@@ -263,34 +264,7 @@ static struct fh_slice trace_fault(struct fh_arena *arena, struct fh_slice wire)
     return fh_buf_slice(&out);
 }
 
-/* ---- vectors: see README.md for their form ---- */
-
-struct vector {
-    struct fh_slice kind, name, wire, want;
-};
-
-/* take_case takes the next case off the front of a file. */
-static bool take_case(struct fh_slice *text, struct vector *v)
-{
-    struct fh_slice gives = FH_LIT("== gives\n"), next = FH_LIT("\n\n== "), head = FH_NONE;
-    size_t at = fh_search(*text, FH_LIT("== "));
-
-    *text = fh_tail(*text, at);
-    if (!fh_take(text, FH_LIT("== "))) {
-        return false;
-    }
-    assert_true(fh_split(text, '\n', &head));
-    assert_true(fh_split(&head, ':', &v->kind));
-    v->name = fh_trim(head);
-    at = fh_search(*text, gives);
-    assert_true(at < text->len);
-    v->wire = fh_head(*text, at);
-    *text = fh_tail(*text, at + gives.len);
-    at = fh_search(*text, next);
-    v->want = fh_head(*text, fh_min(at + 1, text->len));
-    *text = fh_tail(*text, v->want.len);
-    return true;
-}
+/* ---- vectors ---- */
 
 static struct fh_slice trace_vector(struct fh_arena *arena, const struct vector *v, size_t step)
 {
