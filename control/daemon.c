@@ -3,6 +3,7 @@
 #include "control/daemon.h"
 
 #include "control/config/config.h"
+#include "control/follow.h"
 #include "control/nginx_conf.h"
 #include "control/state.h"
 #include "control/store/store.h"
@@ -18,9 +19,12 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 500,     /* between two glances at the file */
-    SWEEP_TICKS = 120, /* between two sweeps of dead readers */
+    TICK_MIN_MS = 10, /* between two looks at the journal: its sync interval within these */
+    TICK_MAX_MS = 200,
+    LOOK_US = 500000,    /* between two glances at the config */
+    SWEEP_US = 60000000, /* between two sweeps of dead readers */
     CONFIG_ARENA_MAX = 16 << 20,
+    PATH_MAX_LEN = 4096,
 };
 
 /* By which a file is seen to have changed. */
@@ -36,8 +40,23 @@ struct daemon {
     struct fh_store *store;
     int lock; /* of the state directory */
     struct stamp seen;
-    struct fh_slice nginx_conf; /* of the config that this process began with */
+    struct fh_slice
+        nginx_conf; /* of the config that this process began with, as the next two */
+    struct fh_slice ledger_file;
+    uint32_t sync_ms;
+    struct fh_ledger *ledger;
+    struct fh_follow *follow;
+    enum fh_rc follows; /* how the last look at the journal ended; news are said once */
+    uint64_t look_due_us, sweep_due_us;
 };
+
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 FH_PRINTF(2, 3)
 static void say(const struct daemon *d, const char *fmt, ...)
@@ -94,7 +113,8 @@ static enum fh_rc publish(struct daemon *d, bool fresh)
     enum fh_rc rc = fh_config_load(&cfg, &findings, arena, d->options->config_path, state_dir);
 
     fh_findings_print(&findings, &report);
-    struct fh_slice rest = fh_buf_slice(&report), line = FH_NONE;
+    struct fh_slice rest = fh_buf_slice(&report);
+    struct fh_slice line = FH_NONE;
 
     while (fh_split(&rest, '\n', &line)) {
         say(d, "%.*s", FH_ARG(line));
@@ -109,10 +129,14 @@ static enum fh_rc publish(struct daemon *d, bool fresh)
 
     if (d->nginx_conf.len == 0) {
         d->nginx_conf = fh_dup(d->arena, fixed);
+        d->ledger_file = fh_dup(d->arena, cfg.ledger.file);
+        d->sync_ms = cfg.journal.sync_ms;
     } else if (!fh_eq(fixed, d->nginx_conf)) {
         say(d,
             "some of this waits for a restart of the gateway: addresses, workers, connections, "
             "name servers, body_max, the size of journal files, new variables for secrets");
+    } else if (!fh_eq(cfg.ledger.file, d->ledger_file) || cfg.journal.sync_ms != d->sync_ms) {
+        say(d, "some of this waits for a restart of control: ledger.file, journal.sync");
     }
     say(d, "policy %llu is in force: models %zu, providers %zu",
         (unsigned long long)fh_store_generation(d->store), cfg.models.count,
@@ -145,6 +169,43 @@ static enum fh_rc take_lock(struct daemon *d)
     return FH_OK;
 }
 
+/* open_books begins to carry the journal into the ledger.
+ *
+ * Returns  FH_E_CONFLICT while another process writes it: `freehold usage` does, for a moment.
+ */
+static enum fh_rc open_books(struct daemon *d)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf path = fh_buf_on_heap(PATH_MAX_LEN);
+    FH_AUTO(fh_buf_fini) struct fh_buf why = fh_buf_on_heap(PATH_MAX_LEN);
+    const struct fh_follow_options follow = {
+        .journal_dir = fh_state_path(d->arena, d->options->state_dir, FH_STATE_JOURNAL),
+        .sync_us = (uint64_t)d->sync_ms * 1000,
+        .deadline_us = FH_FOLLOW_DEADLINE_US,
+        .seals = true,
+    };
+
+    if (!fh_starts(d->ledger_file, FH_LIT("/"))) {
+        fh_buf_printf(&path, "%s/", d->options->state_dir);
+    }
+    fh_buf_append(&path, d->ledger_file);
+    fh_buf_byte(&path, '\0');
+    if (path.failed) {
+        say(d, "the path of the ledger is too long");
+        return FH_E_LIMIT;
+    }
+    enum fh_rc rc = fh_ledger_open(&d->ledger, (const char *)path.ptr, FH_LEDGER_WRITE, &why);
+
+    if (rc != FH_OK) {
+        if (rc != d->follows) {
+            say(d, "%.*s", FH_ARG(fh_buf_slice(&why)));
+        }
+        d->follows = rc;
+        return rc;
+    }
+    d->follow = fh_follow_open(d->ledger, &follow);
+    return FH_OK;
+}
+
 static enum fh_rc start(struct daemon *d)
 {
     const char *state_dir = d->options->state_dir;
@@ -161,26 +222,70 @@ static enum fh_rc start(struct daemon *d)
         return FH_E_STORE;
     }
     (void)fh_store_sweep(d->store);
-    return publish(d, d->options->fresh);
+    FH_TRY(publish(d, d->options->fresh));
+    enum fh_rc rc = open_books(d);
+
+    return rc == FH_E_CONFLICT ? FH_OK : rc;
+}
+
+/* tell_follow says how the books fare when that has changed. */
+static void tell_follow(struct daemon *d, enum fh_rc rc)
+{
+    struct fh_slice trouble = fh_follow_trouble(d->follow);
+
+    if (rc == d->follows) {
+        return;
+    }
+    d->follows = rc;
+    if (rc == FH_OK) {
+        say(d, "the books are being kept again");
+    } else {
+        say(d, "the books wait, nothing is lost: %.*s", FH_ARG(trouble));
+    }
+}
+
+/* turn does what is due. */
+static void turn(struct daemon *d)
+{
+    uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+    if (d->follow != NULL || open_books(d) == FH_OK) {
+        tell_follow(d, fh_follow_tick(d->follow, now_us, clock_us(CLOCK_REALTIME)));
+    }
+    if (now_us >= d->look_due_us) {
+        d->look_due_us = now_us + LOOK_US;
+        if (!same_stamp(take_stamp(d), d->seen)) {
+            reload(d);
+        }
+    }
+    if (now_us >= d->sweep_due_us) {
+        d->sweep_due_us = now_us + SWEEP_US;
+        (void)fh_store_sweep(d->store);
+    }
 }
 
 /* loop waits for signals, a tick at a time. */
 static void loop(struct daemon *d, const sigset_t *signals)
 {
-    const struct timespec tick = {.tv_sec = 0, .tv_nsec = TICK_MS * 1000000L};
+    size_t tick_ms = fh_max(TICK_MIN_MS, fh_min(d->sync_ms, TICK_MAX_MS));
+    const struct timespec tick = {.tv_nsec = (long)tick_ms * 1000000};
+    const struct timespec none = {0};
 
-    for (unsigned ticks = 1;; ticks++) {
-        int got = sigtimedwait(signals, NULL, &tick);
+    for (;;) {
+        bool is_behind = d->follow != NULL && fh_follow_is_behind(d->follow);
+        int got = sigtimedwait(signals, NULL, is_behind ? &none : &tick);
 
         if (got == SIGTERM || got == SIGINT) {
-            return;
+            break;
         }
-        if (got == SIGHUP || !same_stamp(take_stamp(d), d->seen)) {
+        if (got == SIGHUP) {
             reload(d);
         }
-        if (ticks % SWEEP_TICKS == 0) {
-            (void)fh_store_sweep(d->store);
-        }
+        turn(d);
+    }
+    if (d->follow != NULL) {
+        tell_follow(d, fh_follow_catch_up(d->follow, clock_us(CLOCK_MONOTONIC),
+                                          clock_us(CLOCK_REALTIME)));
     }
 }
 
@@ -194,18 +299,21 @@ enum fh_rc fh_daemon_run(const struct fh_daemon_options *options)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL); // NOLINT(concurrency-mt-unsafe): one thread
     pid_t parent = getppid();
 
     if (options->with_parent && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() != parent) {
         return FH_OK; /* it has ended already */
     }
+    (void)umask(S_IRWXG | S_IRWXO); /* SQLite would let everybody read the books */
     d.arena = fh_arena_new(SIZE_MAX);
     enum fh_rc rc = start(&d);
 
     if (rc == FH_OK) {
         loop(&d, &signals);
     }
+    fh_follow_close(&d.follow);
+    fh_ledger_close(&d.ledger);
     fh_store_close(&d.store);
     fh_arena_free(&d.arena);
     if (d.lock >= 0) {
