@@ -19,12 +19,13 @@ static bool spawn(const char *const *argv, int to, pid_t *pid)
     if (posix_spawn_file_actions_init(&actions) != 0) {
         return false;
     }
-    bool ok =
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) ==
-            0 &&
-        posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO) == 0 &&
-        posix_spawn_file_actions_adddup2(&actions, to, STDERR_FILENO) == 0 &&
-        posix_spawn(pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ) == 0;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it promises not to write to them
+    char *const *words = (char *const *)(uintptr_t)argv;
+    bool ok = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY,
+                                               0) == 0 &&
+              posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO) == 0 &&
+              posix_spawn_file_actions_adddup2(&actions, to, STDERR_FILENO) == 0 &&
+              posix_spawn(pid, argv[0], &actions, NULL, words, environ) == 0;
 
     (void)posix_spawn_file_actions_destroy(&actions);
     return ok;
@@ -33,7 +34,8 @@ static bool spawn(const char *const *argv, int to, pid_t *pid)
 int fh_capture(const char *const *argv, struct fh_buf *out)
 {
     uint8_t bytes[READ_LEN];
-    int ends[2], status = 0;
+    int ends[2];
+    int status = 0;
     pid_t pid = 0;
 
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -58,7 +60,8 @@ int fh_capture(const char *const *argv, struct fh_buf *out)
 const char *fh_capture_find(struct fh_arena *arena, const char *name, const char *dir)
 {
     const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): there is one thread
-    struct fh_slice rest = fh_cstr(path), part = FH_NONE;
+    struct fh_slice rest = fh_cstr(path);
+    struct fh_slice part = FH_NONE;
     bool is_last = false;
 
     while (!is_last) {

@@ -154,7 +154,8 @@ static void look_at_nginx(struct doctor *d)
 /* last_line gives the last thing that was said. */
 static struct fh_slice last_line(struct fh_slice text)
 {
-    struct fh_slice line = FH_NONE, last = FH_NONE;
+    struct fh_slice line = FH_NONE;
+    struct fh_slice last = FH_NONE;
 
     while (fh_split(&text, '\n', &line)) {
         last = line.len > 0 ? line : last;
@@ -271,8 +272,10 @@ static int bind_error(const struct fh_config_listen *place)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    char host[256], port[8];
-    int one = 1, error = 0;
+    char host[256];
+    char port[8];
+    int one = 1;
+    int error = 0;
     bool any = fh_eq(place->host, FH_LIT("*"));
 
     (void)snprintf(host, sizeof(host), "%.*s", FH_ARG(place->host));

@@ -31,7 +31,8 @@ static bool is_name(struct fh_slice name)
 /* split_models takes "a,b" apart. */
 static bool split_models(struct fh_arena *arena, const char *text, struct fh_config_texts *out)
 {
-    struct fh_slice rest = fh_cstr(text), name = FH_NONE;
+    struct fh_slice rest = fh_cstr(text);
+    struct fh_slice name = FH_NONE;
 
     out->list = fh_arena_alloc(arena, MODELS_MAX * sizeof(out->list[0]));
     while (fh_split(&rest, ',', &name)) {
@@ -128,7 +129,8 @@ static void print_list(struct fh_cli *cli, const struct fh_store_keys *keys)
     for (size_t i = 0; i < keys->count; i++) {
         const struct fh_policy_key *key = &keys->list[i];
         struct fh_buf models = fh_buf_in_arena(cli->arena, SIZE_MAX);
-        struct fh_slice rest = key->models, name = FH_NONE;
+        struct fh_slice rest = key->models;
+        struct fh_slice name = FH_NONE;
 
         while (fh_policy_next_name(&rest, &name)) {
             fh_buf_append(&models, models.len > 0 ? FH_LIT(",") : FH_NONE);
@@ -153,7 +155,8 @@ static void print_list_json(struct fh_cli *cli, const struct fh_store_keys *keys
     for (size_t i = 0; i < keys->count; i++) {
         const struct fh_policy_key *key = &keys->list[i];
         yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, list);
-        struct fh_slice rest = key->models, name = FH_NONE;
+        struct fh_slice rest = key->models;
+        struct fh_slice name = FH_NONE;
 
         fh_json_add_text(doc, item, "id", key->id);
         fh_json_add_text(doc, item, "name", key->name);

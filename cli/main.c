@@ -97,6 +97,7 @@ static void print_overview(FILE *to)
 
 /* ---- what commands call ---- */
 
+FH_PRINTF(2, 0)
 static void print_complaint(const struct fh_cli *cli, const char *fmt, va_list args)
 {
     (void)fprintf(stderr, "freehold %s: ", cli->command->name);
@@ -132,7 +133,7 @@ const char *fh_cli_option(const struct fh_cli *cli, const char *name)
             return cli->values[i];
         }
     }
-    FH_ASSERT(!"the command has such an option");
+    FH_ASSERT(false && "the command has such an option");
     return NULL;
 }
 
@@ -202,7 +203,8 @@ static int no_such_command(const char *word)
     struct fh_suggest suggest = fh_suggest_for(fh_cstr(word));
 
     for (size_t i = 0; i < FH_LEN(commands); i++) {
-        struct fh_slice rest = fh_cstr(commands[i]->name), first = FH_NONE;
+        struct fh_slice rest = fh_cstr(commands[i]->name);
+        struct fh_slice first = FH_NONE;
 
         if (fh_split(&rest, ' ', &first)) {
             fh_suggest_offer(&suggest, first);
@@ -217,28 +219,31 @@ static int no_such_command(const char *word)
 }
 
 /* find_command matches one word or two; `words` is how many belong to the name. */
-static const struct fh_command *find_command(int argc, char **argv, int *words)
+static bool find_command(int argc, char **argv, const struct fh_command **out, int *words)
 {
     for (size_t i = 0; i < FH_LEN(commands); i++) {
-        struct fh_slice rest = fh_cstr(commands[i]->name), word = FH_NONE;
+        struct fh_slice rest = fh_cstr(commands[i]->name);
+        struct fh_slice word = FH_NONE;
         int n = 0;
 
         while (n < argc && fh_split(&rest, ' ', &word) && fh_eq(word, fh_cstr(argv[n]))) {
             n++;
             if (rest.len == 0) {
                 *words = n;
-                return commands[i];
+                *out = commands[i];
+                return true;
             }
         }
     }
-    return NULL;
+    return false;
 }
 
 /* is_group says whether the word begins a command of two words. */
 static bool is_group(const char *word)
 {
     for (size_t i = 0; i < FH_LEN(commands); i++) {
-        struct fh_slice rest = fh_cstr(commands[i]->name), first = FH_NONE;
+        struct fh_slice rest = fh_cstr(commands[i]->name);
+        struct fh_slice first = FH_NONE;
 
         if (fh_split(&rest, ' ', &first) && rest.len > 0 && fh_eq(first, fh_cstr(word))) {
             return true;
@@ -281,6 +286,7 @@ static int unknown_option(const struct fh_cli *cli, struct fh_slice name)
 static const struct fh_option *find_option(const struct fh_option *list, size_t count,
                                            struct fh_slice name)
 {
+    FH_ASSERT(list != NULL || count == 0);
     for (size_t i = 0; i < count; i++) {
         if (fh_eq(fh_cstr(list[i].name), name)) {
             return &list[i];
@@ -303,7 +309,8 @@ static void set_common(struct fh_cli *cli, const struct fh_option *option, const
 /* take_option reads the option at argv[*at] and its value, which may be the next word. */
 static int take_option(struct fh_cli *cli, int argc, char **argv, int *at)
 {
-    struct fh_slice rest = fh_cstr(argv[*at] + 2), name = FH_NONE;
+    struct fh_slice rest = fh_cstr(argv[*at] + 2);
+    struct fh_slice name = FH_NONE;
     bool has_value = fh_find(rest, '=') < rest.len;
     const char *value = has_value ? argv[*at] + 2 + fh_find(rest, '=') + 1 : "";
     const struct fh_command *c = cli->command;
@@ -420,9 +427,9 @@ int main(int argc, char **argv)
         return FH_EXIT_OK;
     }
     bool help = strcmp(argv[0], "help") == 0; /* `freehold help key create` */
-    const struct fh_command *command = find_command(argc - help, argv + help, &words);
+    const struct fh_command *command = NULL;
 
-    if (command == NULL) {
+    if (!find_command(argc - help, argv + help, &command, &words)) {
         return is_group(argv[help]) ? run_group(argv[help], argc - help - 1, argv + help + 1)
                                     : no_such_command(argv[help]);
     }

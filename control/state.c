@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_MAX_LEN = 4096 };
+enum { PATH_MAX_LEN = 4096, TEXT_MAX_LEN = 8192 };
 
 static const struct {
     const char *path;
@@ -21,7 +21,7 @@ static_assert(FH_LEN(places) == FH_STATE_PLACE_COUNT, "table and enum agree");
 
 FH_PRINTF(2, 3) static const char *print(struct fh_arena *arena, const char *fmt, ...)
 {
-    struct fh_buf text = fh_buf_in_arena(arena, 2 * PATH_MAX_LEN);
+    struct fh_buf text = fh_buf_in_arena(arena, TEXT_MAX_LEN);
     va_list args;
 
     va_start(args, fmt);
@@ -44,7 +44,8 @@ const char *fh_state_path(struct fh_arena *arena, const char *state_dir,
 /* make_dir also makes the directories above it, with the permissions they usually have. */
 static enum fh_rc make_dir(struct fh_arena *arena, const char *path)
 {
-    struct fh_slice rest = fh_cstr(path), part = FH_NONE;
+    struct fh_slice rest = fh_cstr(path);
+    struct fh_slice part = FH_NONE;
     const char *above = path[0] == '/' ? "/" : "";
 
     while (fh_split(&rest, '/', &part)) {

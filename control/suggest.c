@@ -27,11 +27,14 @@ static size_t distance(struct fh_slice a, struct fh_slice b)
         row[0][j] = j;
     }
     for (size_t i = 1; i <= a.len; i++) {
-        size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+        size_t *now = row[i % 3];
+        size_t *last = row[(i + 2) % 3];
+        size_t *before = row[(i + 1) % 3];
 
         now[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
-            uint8_t x = fold(a.ptr[i - 1]), y = fold(b.ptr[j - 1]);
+            uint8_t x = fold(a.ptr[i - 1]);
+            uint8_t y = fold(b.ptr[j - 1]);
 
             now[j] = fh_min(fh_min(last[j], now[j - 1]) + 1, last[j - 1] + (x == y ? 0 : 1));
             if (i > 1 && j > 1 && x == fold(b.ptr[j - 2]) && y == fold(a.ptr[i - 2])) {

@@ -33,7 +33,8 @@ static void add_listen(struct fh_loader *ld, const struct fh_trail *trail, struc
                        struct fh_config_listens *out)
 {
     struct fh_place at = fh_loader_place(node, trail->at);
-    struct fh_slice text = FH_NONE, rest = FH_NONE;
+    struct fh_slice text = FH_NONE;
+    struct fh_slice rest = FH_NONE;
     struct fh_url url = {0};
     bool has_port = false;
 

@@ -33,6 +33,7 @@ static void print_trail(struct fh_buf *out, const struct fh_trail *trail)
     }
 }
 
+FH_PRINTF(5, 0)
 static void file_finding(struct fh_loader *ld, const struct fh_trail *trail, struct fh_place at,
                          bool is_note, const char *fmt, va_list args)
 {
@@ -147,7 +148,7 @@ bool fh_given_at(const struct fh_given *given, const struct fh_config_table *tab
             return true;
         }
     }
-    FH_ASSERT(!"the table has such a key");
+    FH_ASSERT(false && "the table has such a key");
     return false;
 }
 
@@ -347,7 +348,7 @@ static void set_scalar(struct fh_loader *ld, const struct fh_trail *trail, struc
     case FH_CONFIG_MODELS:
     case FH_CONFIG_ROUTES:
     case FH_CONFIG_KINDS:
-        FH_ASSERT(!"these are no scalars");
+        FH_ASSERT(false && "these are no scalars");
     }
 }
 
@@ -383,7 +384,7 @@ static void set(struct fh_loader *ld, const struct fh_trail *trail, struct fy_no
         set_scalar(ld, trail, node, key, base);
         break;
     case FH_CONFIG_KINDS:
-        FH_ASSERT(!"a row has a kind");
+        FH_ASSERT(false && "a row has a kind");
     }
 }
 

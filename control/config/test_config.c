@@ -226,7 +226,9 @@ static void test_good_file(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(4 << 20);
     struct fh_config cfg;
-    const struct fh_provider *lab, *local, *gpt;
+    const struct fh_provider *lab;
+    const struct fh_provider *local;
+    const struct fh_provider *gpt;
 
     FH_UNUSED(state);
     tap_context("a good file");
@@ -279,7 +281,8 @@ static void test_good_file(void **state)
 static void test_normal_values_are_those_of_the_core(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(4 << 20);
-    struct fh_buf a = fh_buf_in_arena(arena, 256), b = fh_buf_in_arena(arena, 256);
+    struct fh_buf a = fh_buf_in_arena(arena, 256);
+    struct fh_buf b = fh_buf_in_arena(arena, 256);
     struct fh_policy_limits normal = fh_policy_limits_normal();
     struct fh_config cfg;
 
@@ -316,8 +319,8 @@ static void test_the_example_and_the_manual(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(4 << 20);
     struct fh_buf manual = fh_buf_in_arena(arena, 1 << 16);
-    struct fh_slice text;
-    struct fh_config cfg;
+    struct fh_slice text = FH_NONE;
+    struct fh_config cfg = {0};
     struct fh_buf example;
 
     FH_UNUSED(state);

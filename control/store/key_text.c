@@ -17,7 +17,8 @@ enum { BASE32 = 32, BASE62 = 62, BASE64 = 64 };
 static void fill(char *out, size_t len, const char *prefix, const char *alphabet, size_t base)
 {
     uint8_t pool[64];
-    size_t left = 0, at = 0;
+    size_t left = 0;
+    size_t at = 0;
 
     for (; prefix[at] != '\0'; at++) {
         out[at] = prefix[at];

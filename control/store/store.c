@@ -59,8 +59,10 @@ static enum fh_rc tx_commit(struct tx *tx)
     return outcome(tx->store, mdb_txn_commit(txn));
 }
 
+/* val_of lends bytes to LMDB, which writes into none that it is given. */
 static MDB_val val_of(struct fh_slice s)
 {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): its type has no const
     return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.ptr};
 }
 
@@ -71,7 +73,8 @@ static struct fh_slice slice_of(MDB_val val)
 
 static enum fh_rc get(struct tx *tx, MDB_dbi dbi, struct fh_slice name, struct fh_slice *record)
 {
-    MDB_val key = val_of(name), value;
+    MDB_val key = val_of(name);
+    MDB_val value;
 
     FH_TRY(outcome(tx->store, mdb_get(tx->txn, dbi, &key, &value)));
     *record = slice_of(value);
@@ -81,7 +84,8 @@ static enum fh_rc get(struct tx *tx, MDB_dbi dbi, struct fh_slice name, struct f
 /* put writes what is not already so. */
 static enum fh_rc put(struct tx *tx, MDB_dbi dbi, struct fh_slice name, struct fh_slice record)
 {
-    MDB_val key = val_of(name), value = val_of(record);
+    MDB_val key = val_of(name);
+    MDB_val value = val_of(record);
     struct fh_slice old = FH_NONE;
     enum fh_rc rc = get(tx, dbi, name, &old);
 
@@ -181,7 +185,8 @@ static enum fh_rc prune(struct tx *tx, MDB_dbi dbi, const struct fh_config *cfg,
                         bool (*has)(const struct fh_config *, struct fh_slice))
 {
     MDB_cursor *cursor = NULL;
-    MDB_val key, value;
+    MDB_val key;
+    MDB_val value;
 
     FH_TRY(outcome(tx->store, mdb_cursor_open(tx->txn, dbi, &cursor)));
     int error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
@@ -213,34 +218,43 @@ static void keep_state(struct tx *tx, struct fh_provider *provider)
     }
 }
 
-enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg, bool fresh)
+static enum fh_rc put_provider(struct tx *tx, struct fh_provider provider, bool fresh)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf record = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
+
+    if (!fresh) {
+        keep_state(tx, &provider);
+    }
+    fh_policy_encode_provider(&record, &provider);
+    FH_ASSERT(!record.failed); /* its texts are a few, and bounded */
+    return put(tx, tx->store->providers, provider.name, fh_buf_slice(&record));
+}
+
+static enum fh_rc put_model(struct tx *tx, const struct fh_policy_model *model)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf record = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
+
+    fh_policy_encode_model(&record, model);
+    FH_ASSERT(!record.failed);
+    return put(tx, tx->store->models, model->name, fh_buf_slice(&record));
+}
+
+enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg, bool fresh)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf limits = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
     FH_AUTO(tx_end) struct tx tx = {0};
 
     FH_TRY(tx_begin(&tx, store, true));
     FH_TRY(prune(&tx, store->providers, cfg, has_provider));
     FH_TRY(prune(&tx, store->models, cfg, has_model));
     for (size_t i = 0; i < cfg->providers.count; i++) {
-        struct fh_provider provider = cfg->providers.list[i].to;
-
-        if (!fresh) {
-            keep_state(&tx, &provider);
-        }
-        fh_buf_clear(&record);
-        fh_policy_encode_provider(&record, &provider);
-        FH_ASSERT(!record.failed); /* its texts are a few, and bounded */
-        FH_TRY(put(&tx, store->providers, provider.name, fh_buf_slice(&record)));
+        FH_TRY(put_provider(&tx, cfg->providers.list[i].to, fresh));
     }
     for (size_t i = 0; i < cfg->models.count; i++) {
-        fh_buf_clear(&record);
-        fh_policy_encode_model(&record, &cfg->models.list[i].serves);
-        FH_ASSERT(!record.failed);
-        FH_TRY(put(&tx, store->models, cfg->models.list[i].serves.name, fh_buf_slice(&record)));
+        FH_TRY(put_model(&tx, &cfg->models.list[i].serves));
     }
-    fh_buf_clear(&record);
-    fh_policy_encode_limits(&record, &cfg->limits);
-    FH_TRY(put(&tx, store->meta, FH_LIT("limits"), fh_buf_slice(&record)));
+    fh_policy_encode_limits(&limits, &cfg->limits);
+    FH_TRY(put(&tx, store->meta, FH_LIT("limits"), fh_buf_slice(&limits)));
     return tx_commit(&tx);
 }
 
@@ -285,7 +299,8 @@ static void walk_end(struct walk *walk)
 /* walk_next steps on. FH_E_MISSING at the end. */
 static enum fh_rc walk_next(struct tx *tx, struct walk *walk)
 {
-    MDB_val key, value;
+    MDB_val key;
+    MDB_val value;
 
     if (walk->cursor == NULL) {
         FH_TRY(outcome(tx->store, mdb_cursor_open(tx->txn, tx->store->keys, &walk->cursor)));
@@ -357,7 +372,8 @@ enum fh_rc fh_store_key_create(struct fh_store *store, struct fh_slice name,
 static enum fh_rc mark_revoked(struct tx *tx, const struct fh_sha256 *hash)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf record = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
-    struct fh_slice at = fh_slice(hash->bytes, sizeof(hash->bytes)), old = FH_NONE;
+    struct fh_slice at = fh_slice(hash->bytes, sizeof(hash->bytes));
+    struct fh_slice old = FH_NONE;
     struct fh_policy_key key;
 
     FH_TRY(get(tx, tx->store->keys, at, &old));
@@ -426,7 +442,8 @@ enum fh_rc fh_store_key_revoke(struct fh_store *store, struct fh_slice id_or_nam
 
 static int by_creation(const void *a, const void *b)
 {
-    const struct fh_policy_key *x = a, *y = b;
+    const struct fh_policy_key *x = a;
+    const struct fh_policy_key *y = b;
 
     if (x->created_us != y->created_us) {
         return x->created_us < y->created_us ? -1 : 1;

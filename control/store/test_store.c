@@ -49,7 +49,7 @@ struct order {
 };
 
 struct answer {
-    int rc;
+    enum fh_rc rc;
     uint64_t generation;
     uint64_t number; /* revoked, routes, state, body_max */
     char text[64];
@@ -140,7 +140,8 @@ _Noreturn static void work(int from, int to)
 
 static void start_worker(void)
 {
-    int there[2], back[2];
+    int there[2];
+    int back[2];
 
     assert_int_equal(pipe(there), 0);
     assert_int_equal(pipe(back), 0);
@@ -256,7 +257,8 @@ static void test_engine_state_survives_a_publish(void **state)
 static void test_keys(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
-    struct fh_key_text ann, ben;
+    struct fh_key_text ann;
+    struct fh_key_text ben;
     struct fh_store_keys keys = {0};
     enum fh_rc rc;
     struct answer a;
@@ -302,7 +304,8 @@ static void test_keys(void **state)
 static void test_ten_thousand_keys(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(16 << 20);
-    static char first[64], last[64];
+    static char first[64];
+    static char last[64];
     struct fh_key_text text;
     struct fh_store_keys keys = {0};
     char name[32];
@@ -347,7 +350,8 @@ static void test_only_the_owner_can_read_it(void **state)
 
 static void test_key_text(void **state)
 {
-    struct fh_key_text a, b;
+    struct fh_key_text a;
+    struct fh_key_text b;
     struct fh_slice aws;
 
     FH_UNUSED(state);

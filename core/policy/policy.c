@@ -123,7 +123,8 @@ struct reader {
 
 static enum fh_rc open_record(struct reader *r, struct fh_slice bytes, enum record kind)
 {
-    uint8_t got = 0, version = 0;
+    uint8_t got = 0;
+    uint8_t version = 0;
 
     if (!fh_read_u8(&bytes, &got) || !fh_read_u8(&bytes, &version)) {
         return FH_E_SYNTAX;
@@ -301,7 +302,8 @@ bool fh_policy_next_name(struct fh_slice *names, struct fh_slice *name)
 
 bool fh_policy_allows(const struct fh_policy_key *key, struct fh_slice model)
 {
-    struct fh_slice rest = key->models, name;
+    struct fh_slice rest = key->models;
+    struct fh_slice name;
 
     while (fh_policy_next_name(&rest, &name)) {
         if (fh_eq(name, model)) {

@@ -57,7 +57,8 @@ static void test_key_comes_back(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
     struct fh_buf out = fh_buf_in_arena(arena, FH_POLICY_RECORD_MAX);
-    struct fh_policy_key in = some_key(arena), key = {0};
+    struct fh_policy_key in = some_key(arena);
+    struct fh_policy_key key = {0};
 
     FH_UNUSED(state);
     fh_policy_encode_key(&out, &in);
@@ -86,7 +87,8 @@ static void test_model_comes_back(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
     struct fh_buf out = fh_buf_in_arena(arena, FH_POLICY_RECORD_MAX);
-    struct fh_policy_model in = some_model(), model;
+    struct fh_policy_model in = some_model();
+    struct fh_policy_model model;
 
     FH_UNUSED(state);
     fh_policy_encode_model(&out, &in);
@@ -123,7 +125,8 @@ static void test_limits_come_back(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
     struct fh_buf out = fh_buf_in_arena(arena, FH_POLICY_RECORD_MAX);
     struct fh_buf again = fh_buf_in_arena(arena, FH_POLICY_RECORD_MAX);
-    struct fh_policy_limits in = fh_policy_limits_normal(), got = {0};
+    struct fh_policy_limits in = fh_policy_limits_normal();
+    struct fh_policy_limits got = {0};
 
     FH_UNUSED(state);
     fh_policy_encode_limits(&out, &in);
