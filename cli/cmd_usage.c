@@ -1,6 +1,7 @@
 /* cmd_usage.c: `freehold usage`: what was used, by whom, of what.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
+#include "control/config/config.h"
 #include "control/follow.h"
 #include "control/state.h"
 #include "control/when.h"
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WHY_MAX = 4096, NUMBER_MAX = 40 };
+enum { WHY_MAX = 4096, PATH_LEN_MAX = 4096, NUMBER_MAX = 40 };
 
 /* What --by can name; the columns of names in the order of the table. */
 static const struct dimension {
@@ -123,11 +124,39 @@ static enum fh_rc catch_up(struct fh_cli *cli, struct fh_ledger *ledger, struct 
     return rc;
 }
 
+/* ledger_path is where the config puts the ledger, as control reads it; without a config, or with one
+ * that has errors, where it usually is. */
+static const char *ledger_path(struct fh_cli *cli)
+{
+    struct fh_buf path = fh_buf_in_arena(cli->arena, PATH_LEN_MAX);
+    struct fh_findings findings;
+    struct fh_config cfg;
+
+    if (access(cli->config_path, F_OK) != 0) {
+        return fh_state_path(cli->arena, cli->state_dir, FH_STATE_LEDGER);
+    }
+    if (fh_config_load(&cfg, &findings, cli->arena, cli->config_path, cli->state_dir) !=
+        FH_OK) {
+        (void)fprintf(
+            stderr,
+            "freehold usage: %s has errors (`freehold check` names them); this is the "
+            "ledger of %s\n",
+            cli->config_path, cli->state_dir);
+        return fh_state_path(cli->arena, cli->state_dir, FH_STATE_LEDGER);
+    }
+    if (!fh_starts(cfg.ledger.file, FH_LIT("/"))) {
+        fh_buf_printf(&path, "%s/", cli->state_dir);
+    }
+    fh_buf_append(&path, cfg.ledger.file);
+    fh_buf_byte(&path, '\0');
+    return path.failed ? "" : (const char *)path.ptr;
+}
+
 /* open_ledger opens the ledger up to date: whoever can write it catches up first, and when another
  * process writes, that one keeps it so. */
 static enum fh_rc open_ledger(struct fh_cli *cli, struct fh_ledger **ledger, struct fh_buf *why)
 {
-    const char *path = fh_state_path(cli->arena, cli->state_dir, FH_STATE_LEDGER);
+    const char *path = ledger_path(cli);
     const char *journal = fh_state_path(cli->arena, cli->state_dir, FH_STATE_JOURNAL);
 
     if (access(path, F_OK) != 0 && access(journal, F_OK) != 0) {

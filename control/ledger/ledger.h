@@ -22,6 +22,7 @@ struct fh_ledger;
 enum fh_ledger_mode {
     FH_LEDGER_READ,
     FH_LEDGER_WRITE, /* makes the ledger if it is not there, and brings it to this schema */
+    FH_LEDGER_WRITE_SOON, /* the same, and waits some seconds for one who writes for a moment */
 };
 
 /* fh_ledger_open opens the ledger at `path`.

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000, PATH_LEN_MAX = 4096 };
+enum { BUSY_MS = 5000, WAIT_MS = 20, PATH_LEN_MAX = 4096 };
 
 /* The columns of a usage row behind its id, in the order in which they are read and written. */
 #define COLUMNS(X)                      \
@@ -558,8 +559,22 @@ static void complain_errno(struct fh_buf *why, const char *path)
     fh_buf_printf(why, "%s: %s", path, strerror(errno));
 }
 
+/* make_private makes the file for its owner alone, before SQLite would for everybody. */
+static enum fh_rc make_private(const char *path, struct fh_buf *why)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    if (fd < 0) {
+        complain_errno(why, path);
+        return FH_E_SYSTEM;
+    }
+    (void)close(fd);
+    return FH_OK;
+}
+
 /* lock takes PATH.lock for as long as the ledger is open. */
-static enum fh_rc lock(struct fh_ledger *led, const char *path, struct fh_buf *why)
+static enum fh_rc lock(struct fh_ledger *led, const char *path, bool patient,
+                       struct fh_buf *why)
 {
     char name[PATH_LEN_MAX];
     int n = snprintf(name, sizeof(name), "%s.lock", path);
@@ -573,7 +588,15 @@ static enum fh_rc lock(struct fh_ledger *led, const char *path, struct fh_buf *w
         complain_errno(why, name);
         return FH_E_SYSTEM;
     }
-    if (flock(led->lock, LOCK_EX | LOCK_NB) != 0) {
+    bool locked = flock(led->lock, LOCK_EX | LOCK_NB) == 0;
+
+    for (int waited_ms = 0; !locked && patient && waited_ms < BUSY_MS; waited_ms += WAIT_MS) {
+        const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
+
+        (void)nanosleep(&pause, NULL);
+        locked = flock(led->lock, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!locked) {
         fh_buf_printf(why, "%s: another process writes this ledger", path);
         return FH_E_CONFLICT;
     }
@@ -600,7 +623,7 @@ static enum fh_rc set_up(struct fh_ledger *led, enum fh_ledger_mode mode, int *v
 
     (void)sqlite3_extended_result_codes(led->db, 1);
     (void)sqlite3_busy_timeout(led->db, BUSY_MS);
-    if (mode == FH_LEDGER_WRITE) {
+    if (mode != FH_LEDGER_READ) {
         /* the version first: a ledger of a later one is not touched */
         FH_TRY(fh_ledger_schema_found(led->db, version));
         if (*version > fh_ledger_schema_version()) {
@@ -635,8 +658,8 @@ static void complain(struct fh_buf *why, enum fh_rc rc, const char *path, sqlite
 static enum fh_rc open_at(struct fh_ledger *led, const char *path, enum fh_ledger_mode mode,
                           struct fh_buf *why)
 {
-    int flags = mode == FH_LEDGER_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                        : SQLITE_OPEN_READONLY;
+    int flags = mode == FH_LEDGER_READ ? SQLITE_OPEN_READONLY
+                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int version = 0;
 
     if (mode == FH_LEDGER_READ && access(path, F_OK) != 0) {
@@ -645,8 +668,9 @@ static enum fh_rc open_at(struct fh_ledger *led, const char *path, enum fh_ledge
         complain_errno(why, path);
         return missing ? FH_E_MISSING : FH_E_SYSTEM;
     }
-    if (mode == FH_LEDGER_WRITE) {
-        FH_TRY(lock(led, path, why));
+    if (mode != FH_LEDGER_READ) {
+        FH_TRY(lock(led, path, mode == FH_LEDGER_WRITE_SOON, why));
+        FH_TRY(make_private(path, why));
     }
     enum fh_rc rc = FH_E_STORE;
 

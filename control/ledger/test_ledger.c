@@ -400,14 +400,33 @@ static void test_one_writer(void **state)
     FH_UNUSED(state);
     assert_true(fh_contains(refused(arena, FH_LEDGER_READ, FH_E_MISSING), fh_cstr(path)));
     writer = opened(FH_LEDGER_WRITE);
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & (S_IRWXG | S_IRWXO), 0);
     assert_true(fh_ends(refused(arena, FH_LEDGER_WRITE, FH_E_CONFLICT),
                         FH_LIT("another process writes this ledger")));
     reader = opened(FH_LEDGER_READ);
     fill(writer, arena);
     assert_int_equal(report(reader, arena, (struct fh_usage_query){0}).total.requests, 24);
     fh_ledger_close(&writer);
+    pid_t patient = fork(); /* before the lock is taken, or it would share it */
+
+    assert_true(patient >= 0);
+    if (patient == 0) {
+        FH_AUTO(fh_buf_fini) struct fh_buf why = fh_buf_on_heap(1024);
+        struct fh_ledger *led = NULL;
+
+        (void)usleep(100000);
+        _exit(fh_ledger_open(&led, path, FH_LEDGER_WRITE_SOON, &why) == FH_OK ? 0 : 1);
+    }
     writer = opened(FH_LEDGER_WRITE);
+    (void)usleep(250000);
     fh_ledger_close(&writer);
+    int status = 1;
+
+    assert_int_equal(waitpid(patient, &status, 0), patient);
+    assert_int_equal(status, 0);
     fh_ledger_close(&reader);
 }
 
@@ -488,7 +507,9 @@ static void test_killed_in_the_middle(void **state)
 
     FH_UNUSED(state);
     for (bool done = false; !done;) {
-        struct timespec pause = {.tv_nsec = 4000000 + (long)(deaths * 7919 % 11) * 1000000};
+        /* longer each time, so that a slow machine gets through as well */
+        long pause_ms = 4 + deaths * 7919 % 11 + deaths / 4;
+        struct timespec pause = {.tv_nsec = (pause_ms < 900 ? pause_ms : 900) * 1000000};
         int status = 0;
         pid_t pid = fork();
 
