@@ -152,6 +152,15 @@ def instruction_line(line):
     )
 
 
+def machine_line(machine):
+    busy = machine["load_before"] > machine["cores"] / 2 or machine["stolen"] > 0.02
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, nginx "
+        f"{machine['nginx']}; load before {machine['load_before']}, {machine['stolen']:.1%} stolen"
+        + (": a busy machine, see the quartiles" if busy else "")
+    )
+
+
 def memory_lines(memory):
     """What the table says about memory."""
     streams, idle = memory["idle_stream_kib"], memory["idle_mib"]
