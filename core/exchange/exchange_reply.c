@@ -435,6 +435,8 @@ static void complete(struct fh_exchange *x)
         x->client->encode_stream(x->stream_encoder, &x->out, fh_x_scratch(x), &end, x->loss);
     }
     ended(x, fh_buf_slice(&x->out));
+    fh_x_release(x, x->keep_alive); /* nothing is left to wait for */
+    fh_x_end(x, true);
 }
 
 /* fh_x_stream_over: the HTTP message ended (`why` NULL), or broke. */
