@@ -71,7 +71,8 @@ static struct fh_slice example_model(const struct up *up)
 static void print_examples(const struct up *up)
 {
     struct fh_slice model = example_model(up);
-    const char *url = up->url, *key = up->key.key;
+    const char *url = up->url;
+    const char *key = up->key.key;
 
     (void)printf("\nTry it:\n\n"
                  "  curl %s/v1/messages -H 'x-api-key: %s' \\\n"
@@ -127,7 +128,8 @@ static int load(struct up *up)
 static int listen_elsewhere(struct up *up)
 {
     const char *option = fh_cli_option(up->cli, "listen");
-    struct fh_slice text = fh_cstr(option), port = text;
+    struct fh_slice text = fh_cstr(option);
+    struct fh_slice port = text;
     uint64_t number = 0;
 
     if (option == NULL) {
@@ -172,7 +174,8 @@ static const char *url_of(struct fh_arena *arena, const struct fh_config_listen 
 static const char *find_nginx(struct fh_arena *arena)
 {
     const char *path = getenv("PATH");
-    struct fh_slice dirs = fh_cstr(path == NULL ? "" : path), dir = FH_NONE;
+    struct fh_slice dirs = fh_cstr(path == NULL ? "" : path);
+    struct fh_slice dir = FH_NONE;
 
     for (bool last = false; !last;) {
         struct fh_buf file = fh_buf_in_arena(arena, PATH_MAX);

@@ -149,7 +149,7 @@ static int open_log(struct supervisor *sup, enum fh_state_place place, const cha
 
 static char *word(struct supervisor *sup, const char *text)
 {
-    return (char *)(uintptr_t)fh_dup(sup->arena, fh_slice(text, strlen(text) + 1)).ptr;
+    return fh_dup_cstr(sup->arena, fh_cstr(text));
 }
 
 static void prepare_parts(struct supervisor *sup)
@@ -244,9 +244,11 @@ static bool gateway_answers(const struct fh_config_listen *listen)
 {
     static const char question[] = "GET /freehold/health HTTP/1.0\r\n\r\n";
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    const struct timeval patience = {.tv_usec = TICK_MS * US_PER_MS};
+    const struct timeval patience = {.tv_usec = (suseconds_t)TICK_MS * US_PER_MS};
     struct addrinfo *list = NULL;
-    char host[256], port[8], answer[16] = {0};
+    char host[256];
+    char port[8];
+    char answer[16] = {0};
 
     (void)snprintf(host, sizeof(host), "%.*s", FH_ARG(listen->host));
     (void)snprintf(port, sizeof(port), "%u", listen->port);
@@ -376,7 +378,8 @@ static void wait_for_something(struct supervisor *sup)
         fds[count++] = (struct pollfd){.fd = sup->part[part].child.pidfd, .events = POLLIN};
     }
     if (sup->engine != NULL) {
-        uint64_t due = fh_engine_due_us(sup->engine), now = now_us();
+        uint64_t due = fh_engine_due_us(sup->engine);
+        uint64_t now = now_us();
 
         count += fh_engine_fds(sup->engine, &fds[count]);
         if (due != UINT64_MAX) {

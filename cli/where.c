@@ -43,8 +43,7 @@ const char *fh_where(struct fh_arena *arena, enum fh_file file, struct fh_buf *t
 
         char *whole = realpath((const char *)path.ptr, NULL);
         if (whole != NULL) {
-            const char *found =
-                (const char *)fh_dup(arena, fh_slice(whole, strlen(whole) + 1)).ptr;
+            const char *found = fh_dup_cstr(arena, fh_cstr(whole));
 
             free(whole);
             return found;

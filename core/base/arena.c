@@ -25,6 +25,7 @@
 enum {
     ALIGN = 16,
     CHUNK_MIN = 1024, /* the first chunk, its header included */
+    CHUNK_SECOND = 2 * CHUNK_MIN,
     CHUNK_MAX = 65536,
 };
 
@@ -82,7 +83,7 @@ struct fh_arena *fh_arena_new_sized(size_t first, size_t cap)
     struct fh_arena *arena = heap(fh_max(first, CHUNK_MIN));
     size_t overhead = round_up(sizeof(struct fh_arena)) + sizeof(struct chunk);
 
-    *arena = (struct fh_arena){.cap = cap, .next_size = CHUNK_MIN * 2};
+    *arena = (struct fh_arena){.cap = cap, .next_size = CHUNK_SECOND};
     arena->first = first_chunk(arena);
     arena->first->next = NULL;
     arena->first->size = fh_max(first, CHUNK_MIN) - overhead;
@@ -133,7 +134,7 @@ void fh_arena_trim(struct fh_arena *arena)
 {
     drop(arena, NULL);
     open_chunk(arena, arena->first);
-    arena->next_size = CHUNK_MIN * 2;
+    arena->next_size = CHUNK_SECOND;
     arena->used = 0;
 }
 
@@ -216,9 +217,21 @@ struct fh_slice fh_dup(struct fh_arena *arena, struct fh_slice s)
     return fh_concat(arena, &s, 1);
 }
 
+char *fh_dup_cstr(struct fh_arena *arena, struct fh_slice s)
+{
+    char *copy = fh_arena_raw(arena, s.len + 1);
+
+    if (s.len > 0) {
+        memcpy(copy, s.ptr, s.len);
+    }
+    copy[s.len] = '\0';
+    return copy;
+}
+
 struct fh_slice fh_concat(struct fh_arena *arena, const struct fh_slice *parts, size_t n)
 {
-    size_t total = 0, at = 0;
+    size_t total = 0;
+    size_t at = 0;
 
     for (size_t i = 0; i < n; i++) {
         FH_ASSERT(fh_add_ok(total, parts[i].len, &total));

@@ -56,5 +56,8 @@ size_t fh_arena_used(const struct fh_arena *arena);
 /* fh_dup copies the bytes into the arena. */
 struct fh_slice fh_dup(struct fh_arena *arena, struct fh_slice s);
 
+/* fh_dup_cstr copies the bytes and puts a NUL behind them, for the edge of libc. */
+char *fh_dup_cstr(struct fh_arena *arena, struct fh_slice s);
+
 /* fh_concat joins `n` slices in the arena. */
 struct fh_slice fh_concat(struct fh_arena *arena, const struct fh_slice *parts, size_t n);

@@ -52,7 +52,8 @@ enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_va
 {
     yyjson_alc alc = capped(arena);
     yyjson_read_err err;
-    /* without YYJSON_READ_INSITU the input is not written to, the cast takes nothing away */
+    /* without YYJSON_READ_INSITU the input is not written to, the cast takes nothing away
+     * NOLINTNEXTLINE(performance-no-int-to-ptr) */
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len,
                                        YYJSON_READ_NUMBER_AS_RAW, &alc, &err);
 

@@ -188,7 +188,8 @@ bool fh_read_u64le(struct fh_slice *s, uint64_t *out)
 static size_t sequence_len(const uint8_t *p, size_t left)
 {
     uint8_t lead = p[0];
-    uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte, narrower after four leads */
+    uint8_t low = 0x80; /* low and high bound the second byte; narrower after four leads */
+    uint8_t high = 0xbf;
     size_t len = 0;
 
     if (lead < 0x80) {

@@ -8,7 +8,8 @@
 
 static void test_slices_read_and_split(void **state)
 {
-    struct fh_slice s = FH_LIT("a,b,,c"), word = FH_NONE;
+    struct fh_slice s = FH_LIT("a,b,,c");
+    struct fh_slice word = FH_NONE;
     uint32_t number = 0;
 
     FH_UNUSED(state);
@@ -81,6 +82,15 @@ static void test_a_buffer_latches_its_failure(void **state)
     assert_text(fh_buf_slice(&buf), "0a5");
     fh_buf_cut(&buf, 1);
     assert_text(fh_buf_slice(&buf), "a5");
+}
+
+static void test_a_copy_for_libc_ends_with_nul(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+
+    FH_UNUSED(state);
+    assert_string_equal(fh_dup_cstr(arena, FH_LIT("path")), "path");
+    assert_string_equal(fh_dup_cstr(arena, FH_NONE), "");
 }
 
 static void test_an_arena_keeps_to_its_cap(void **state)
@@ -185,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_slices_read_and_split),
         cmocka_unit_test(test_utf8_follows_table_3_7),
         cmocka_unit_test(test_a_buffer_latches_its_failure),
+        cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
         cmocka_unit_test(test_hashes_give_the_published_values),

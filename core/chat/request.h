@@ -53,7 +53,7 @@ enum fh_role {
     FH_ROLE_DEVELOPER, /* OpenAI's newer name for system */
     FH_ROLE_USER,
     FH_ROLE_ASSISTANT,
-    FH_ROLE_TOOL, /* a message of its own in OpenAI's dialect, a block in a user message elsewhere */
+    FH_ROLE_TOOL, /* OpenAI: a message of its own; elsewhere a block in a user message */
 };
 
 enum fh_block_kind {

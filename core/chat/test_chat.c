@@ -6,7 +6,9 @@
 
 static void test_usage_merges_class_by_class(void **state)
 {
-    struct fh_usage sum = {0}, first = {0}, last = {0};
+    struct fh_usage sum = {0};
+    struct fh_usage first = {0};
+    struct fh_usage last = {0};
 
     FH_UNUSED(state);
     fh_usage_set(&first, FH_TOKENS_INPUT, 12);

@@ -168,5 +168,5 @@ void fh_exchange_upstream_closed(struct fh_exchange *x, const char *why, uint64_
 /* fh_exchange_timeout: the deadline has passed. A call that comes early does nothing. */
 void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us);
 
-/* fh_exchange_client_gone: the client closed its side or broke off. Nothing is sent to it any more. */
+/* fh_exchange_client_gone: the client closed its side or broke off. Nothing more is sent to it. */
 void fh_exchange_client_gone(struct fh_exchange *x, uint64_t now_us);

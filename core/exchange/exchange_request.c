@@ -48,8 +48,8 @@ static void explain(struct fh_exchange *x, const struct fh_error *why)
     }
 }
 
-/* fh_x_read_request finds model and stream in the body. Of everything else it only checks that it is
- * JSON: what the members mean is the provider's business, or the translation's. */
+/* fh_x_read_request finds model and stream in the body. Of everything else it only checks that it
+ * is JSON: what the members mean is the provider's business, or the translation's. */
 enum fh_rc fh_x_read_request(struct fh_exchange *x)
 {
     struct fh_json_member member[MEMBERS];

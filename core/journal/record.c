@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "journal/record.h"
 
-enum { VERSION = 1, FIELD_HEAD_LEN = 3, NUMBER_LEN_MAX = 8 };
+enum { VERSION = 1, NUMBER_LEN_MAX = 8 };
 
 /* Crockford's: no i, l, o, u. */
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -214,18 +214,10 @@ static struct fh_slice clip(struct fh_slice text, size_t max)
 
 static void put_field(struct fh_buf *out, uint8_t tag, struct fh_slice value)
 {
-    uint8_t *to = fh_buf_reserve(out, FIELD_HEAD_LEN + value.len);
-
-    if (to == NULL) {
-        return;
-    }
-    to[0] = tag;
-    to[1] = (uint8_t)value.len;
-    to[2] = (uint8_t)(value.len >> 8);
-    if (value.len > 0) {
-        memcpy(to + FIELD_HEAD_LEN, value.ptr, value.len);
-    }
-    fh_buf_commit(out, FIELD_HEAD_LEN + value.len);
+    fh_buf_byte(out, tag);
+    fh_buf_byte(out, (uint8_t)value.len);
+    fh_buf_byte(out, (uint8_t)(value.len >> 8));
+    fh_buf_append(out, value);
 }
 
 static void put_number(struct fh_buf *out, uint8_t tag, uint64_t number)

@@ -73,7 +73,8 @@ static bool line_end(struct fh_slice s, size_t *line, size_t *eol)
  */
 static bool event_len(struct fh_slice s, size_t *from, size_t *len)
 {
-    size_t line = 0, eol = 0;
+    size_t line = 0;
+    size_t eol = 0;
 
     while (*from < s.len && line_end(fh_tail(s, *from), &line, &eol)) {
         *from += line + eol;
@@ -104,7 +105,8 @@ static void add_data(struct fh_sse_decoder *dec, struct fh_sse_event *event,
 static void read_lines(struct fh_sse_decoder *dec, struct fh_slice raw,
                        struct fh_sse_event *event)
 {
-    size_t line = 0, eol = 0;
+    size_t line = 0;
+    size_t eol = 0;
 
     *event = (struct fh_sse_event){.raw = raw};
     fh_buf_clear(&dec->joined);
@@ -112,7 +114,8 @@ static void read_lines(struct fh_sse_decoder *dec, struct fh_slice raw,
         (void)!fh_take(&raw, fh_slice(byte_order_mark, sizeof(byte_order_mark)));
     }
     while (raw.len > 0) {
-        struct fh_slice field, value;
+        struct fh_slice field;
+        struct fh_slice value;
 
         (void)!line_end(raw, &line, &eol); /* raw is whole lines: a CR at its end ends one */
         value = fh_head(raw, line);

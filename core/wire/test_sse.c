@@ -57,7 +57,8 @@ static struct fh_slice story(struct fh_arena *arena, struct fh_slice wire, size_
     struct fh_sse_decoder *dec = fh_sse_decoder_new(arena, EVENT_MAX);
     struct fh_sse_event event;
     enum fh_step got = FH_STEP_MORE;
-    size_t passed = 0, total = wire.len;
+    size_t passed = 0;
+    size_t total = wire.len;
 
     while (wire.len > 0 && got != FH_STEP_ERROR) {
         size_t n = fh_min(step, wire.len);
@@ -66,6 +67,7 @@ static struct fh_slice story(struct fh_arena *arena, struct fh_slice wire, size_
         wire = fh_tail(wire, n);
         while ((got = fh_sse_next(dec, &event)) == FH_STEP_EVENT) {
             passed += event.raw.len;
+            FH_ASSERT(event.name.ptr != NULL || event.name.len == 0);
             if (event.name.ptr == NULL && event.data.ptr == NULL) {
                 fh_buf_append(&out, FH_LIT("~ "));
                 continue;
