@@ -559,6 +559,10 @@ static const char *fault(struct fh_engine *e)
 {
     const struct fh_engine_options *o = &e->options;
 
+    if (o->obtain == NULL) {
+        return "the script `obtain`, which finds llama-server, is not where this program looks "
+               "for it";
+    }
     if (fh_cstr(o->socket_path).len > SOCKET_PATH_MAX) {
         return print(e->arena,
                      "%s is too long for a socket, which may have %zu bytes: a shorter state "
@@ -590,7 +594,7 @@ struct fh_engine *fh_engine_new(const struct fh_engine_options *options)
     e->said = fh_buf_on_heap(SAID_MAX);
     e->answer = fh_buf_on_heap(ANSWER_MAX);
     *o = *options;
-    o->obtain = print(arena, "%s", options->obtain);
+    o->obtain = options->obtain == NULL ? NULL : print(arena, "%s", options->obtain);
     o->socket_path = print(arena, "%s", options->socket_path);
     o->key_path = print(arena, "%s", options->key_path);
     o->log_path = print(arena, "%s", options->log_path);

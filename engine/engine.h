@@ -39,7 +39,7 @@ enum fh_engine_state {
 
 /* Zero takes the value in brackets. All strings are copied. */
 struct fh_engine_options {
-    const char *obtain;      /* path of the script engine/obtain */
+    const char *obtain;      /* path of the script engine/obtain; NULL: not found */
     const char *socket_path; /* absolute, ends in ".sock": llama-server insists */
     const char *key_path;    /* where a fresh key is put, for its owner alone */
     const char *log_path;    /* of llama-server; kept below 2 × 4 MiB */
@@ -99,5 +99,6 @@ pid_t fh_engine_pid(const struct fh_engine *engine);
 
 /* fh_engine_call_prefix is what the model's answer begins with when it is a tool call; empty: not
  * known. llama-server (0.7) lets a model talk for as long as it likes before a call that
- * `tool_choice` requires. A last message of the assistant with this content ends that. */
+ * `tool_choice` requires. A last message of the assistant with this content ends that; only with
+ * "required", see README.md. */
 struct fh_slice fh_engine_call_prefix(const struct fh_engine *engine);

@@ -501,6 +501,11 @@ static void test_options_that_cannot_work_are_said(void **state)
     fh_engine_free(&e);
 
     w.options.key_path = w.key;
+    w.options.obtain = NULL;
+    e = fh_engine_new(&w.options);
+    assert_has(line_of(e), "the script `obtain`, which finds llama-server, is not where");
+    fh_engine_free(&e);
+
     w.options.obtain = "/nowhere/obtain";
     e = fh_engine_new(&w.options);
     run_to(e, FH_ENGINE_FAILED);
