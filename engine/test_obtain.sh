@@ -71,6 +71,7 @@ while [ $# -gt 0 ]; do
     [ "$1" != --host ] || host=$2
     shift
 done
+echo $$ >>"$top/serving"
 exec "$REAL_PYTHON" -c 'import http.server, socketserver, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -84,7 +85,7 @@ chmod +x "$top/llama-server"
 
 # begin makes a new world for one test: an empty cache, no fakes, an empty log of calls.
 begin() {
-    rm -rf "$top/fake" "$top/cache" "$top/calls"
+    rm -rf "$top/fake" "$top/cache" "$top/calls" "$top/serving"
     mkdir "$top/fake"
     : >"$top/calls"
     FREEHOLD_CACHE=$top/cache
@@ -189,6 +190,18 @@ $(sed 's/^/#     /' "$2")"
 }
 calls() {
     grep -c "^$1" "$top/calls"
+}
+# serving counts the servers that were started and still run.
+serving() {
+    running=0
+    while read -r pid; do
+        for wait in 1 2 3 4 5 6 7 8 9 10; do
+            kill -0 "$pid" 2>/dev/null || continue 2
+            [ "$wait" = 10 ] || sleep 0.1
+        done
+        running=$((running + 1))
+    done <"$top/serving"
+    echo $running
 }
 # left is what the cache holds beside the lock.
 left() {
@@ -354,6 +367,7 @@ is status $status 0
 is stdout "$(head -n 1 "$top/out")" "server $top/cache/engine-debian/bin/ld-linux-fake.so.2 --library-path $top/cache/engine-debian/bin $top/cache/engine-debian/bin/llama-server"
 is "code for the processor beside the loader" "$(cat "$top/cache/engine-debian/bin/libggml-cpu-fake.so")" code
 has "the packages" "$top/cache/engine-debian/packages" "engine-package 1 some $(sum "$top/engine.deb")"
+is "left running" "$(serving)" 0
 : >"$top/calls"
 obtain
 is "second status" $status 0
