@@ -167,9 +167,6 @@ static bool prepare_attempt(struct fh_exchange *x)
     }
     x->attempts++;
     x->intent_open = true;
-    x->watch = (struct fh_watch){0};
-    x->status = 0;
-    x->first_byte_us = 0;
     x->state = STATE_INTENT;
     fh_x_intend(x);
     return true;
@@ -225,14 +222,23 @@ bool fh_x_more_targets(const struct fh_exchange *x)
 void fh_x_attempt_failed(struct fh_exchange *x, bool another_may_do)
 {
     FH_ASSERT(!x->head_sent);
-    x->last_tried = x->target_at;
     if (another_may_do && fh_x_more_targets(x)) {
         drop_attempt(x);
         x->target_at++;
         begin_attempt(x);
         return;
     }
+    x->target_at = x->dispatched ? x->last_tried : x->target_at;
     refuse(x);
+}
+
+/* not_asked goes on from a provider that got no connection. */
+static void not_asked(struct fh_exchange *x, const struct fh_fault *before)
+{
+    if (x->dispatched) {
+        x->fault = *before; /* what another one said tells more */
+    }
+    fh_x_attempt_failed(x, true);
 }
 
 static void start(struct fh_exchange *x)
@@ -418,6 +424,9 @@ void fh_exchange_connected(struct fh_exchange *x, uint64_t now_us)
         now_us + (uint64_t)fh_x_target(x)->provider->first_byte_timeout_ms * US_PER_MS;
     x->dispatched = true;
     x->last_tried = x->target_at;
+    x->watch = (struct fh_watch){0};
+    x->status = 0;
+    x->first_byte_us = 0;
     x->http = fh_http1_decoder_new(x->arena, (uint32_t)x->setup.limits->head_max_bytes);
 
     struct fh_want *want = fh_x_want(x, FH_WANT_SEND);
@@ -427,12 +436,14 @@ void fh_exchange_connected(struct fh_exchange *x, uint64_t now_us)
 
 void fh_exchange_connect_failed(struct fh_exchange *x, const char *why, uint64_t now_us)
 {
+    const struct fh_fault before = x->fault;
+
     FH_ASSERT(x->state == STATE_CONNECT);
     x->now_us = now_us;
     x->connected = false;
     fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED, "The provider \"%.*s\" cannot be reached: %s.",
                FH_ARG(fh_x_target(x)->provider->name), why);
-    fh_x_attempt_failed(x, true);
+    not_asked(x, &before);
 }
 
 /* waiting_for_upstream: the states in which bytes of the provider mean something. */
@@ -471,6 +482,8 @@ void fh_exchange_upstream_closed(struct fh_exchange *x, const char *why, uint64_
 static void silent(struct fh_exchange *x)
 {
     const struct fh_provider *provider = fh_x_target(x)->provider;
+    const struct fh_fault before = x->fault;
+    bool asked = x->state != STATE_CONNECT;
 
     if (x->state == STATE_STREAM) {
         fh_x_stream_cut(x, "it fell silent");
@@ -478,11 +491,15 @@ static void silent(struct fh_exchange *x)
     }
     fh_x_fault(x, FH_REFUSE_UPSTREAM_TIMEOUT, "The provider \"%.*s\" %s.",
                FH_ARG(provider->name),
-               x->state == STATE_CONNECT ? "did not accept a connection in time"
-               : x->state == STATE_HEAD  ? "did not begin to answer in time"
-                                         : "stopped in the middle of its answer");
+               !asked                   ? "did not accept a connection in time"
+               : x->state == STATE_HEAD ? "did not begin to answer in time"
+                                        : "stopped in the middle of its answer");
     fh_x_release(x, false);
-    fh_x_attempt_failed(x, true);
+    if (asked) {
+        fh_x_attempt_failed(x, true);
+    } else {
+        not_asked(x, &before);
+    }
 }
 
 /* abandon ends an exchange whose client is gone and whose answer will not be read any further. */

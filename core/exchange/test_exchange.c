@@ -487,6 +487,14 @@ static const struct row rows[] = {
      .want = SENT_A
      "keep; intent 2 oai/u; send; settle ok 200 12+7; head 200 x-freehold-attempts=2; "
      "keep; end; \n*Hello*"},
+    {.name = "429, then nobody: who answered is heard",
+     .targets = "AO",
+     .attempt = {{.status = 429,
+                  .json = "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
+                          "\"message\":\"slow\"}}"},
+                 {.refused = "connection refused"}},
+     .want = SENT_A "keep; intent 2 oai/u; refused; settle refused 429 0+0; head 429 "
+                    "retry-after=3 x-should-retry=true x-freehold-attempts=2; end; \n*slow*"},
     {.name = "silence, then the next",
      .targets = "AA",
      .attempt = {{.raw = "", .ends = "silence"}, {.json = A_REPLY}},
