@@ -301,6 +301,7 @@ export const stall = async (ask, line) => line.stall();
 export const close = async (ask, line) => line.fin();
 export const reset = async (ask, line) => line.reset();
 
-async function play(answer, ask, line) {
+/* play gives the answer. */
+export async function play(answer, ask, line) {
   for (let i = 0; typeof answer === 'function' && i < 4; i++) answer = await answer(ask, line);
 }
