@@ -317,8 +317,10 @@ static void test_streamed_and_whole_use_the_same(void **state)
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
         const struct fh_dialect *from = twins[i].dialect;
         const struct fh_dialect *to = twins[1 - i].dialect;
-        struct fh_slice whole = fh_cstr(twins[i].whole), stream = fh_cstr(twins[i].stream);
-        struct fh_buf whole_out = fh_buf_in_arena(arena, TEXT_MAX), stream_out = whole_out;
+        struct fh_slice whole = fh_cstr(twins[i].whole);
+        struct fh_slice stream = fh_cstr(twins[i].stream);
+        struct fh_buf whole_out = fh_buf_in_arena(arena, TEXT_MAX);
+        struct fh_buf stream_out = whole_out;
         struct fh_usage a = used_whole(arena, from, whole);
         struct fh_usage b = used_streamed(arena, from, stream);
 

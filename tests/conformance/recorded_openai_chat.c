@@ -73,7 +73,8 @@ static bool compare(struct fh_arena *arena, struct fh_slice name, struct fh_slic
     struct fh_buf report = fh_buf_in_arena(arena, REPORT_MAX);
     struct recorded_diff diff = {
         .arena = arena, .report = &report, .excuses = excuses, .excuse_count = FH_LEN(excuses)};
-    yyjson_val *before = parsed(arena, was), *after = parsed(arena, is);
+    yyjson_val *before = parsed(arena, was);
+    yyjson_val *after = parsed(arena, is);
 
     if (after == NULL) {
         print_message("# %.*s: re-encoded to something that is no JSON\n", FH_ARG(name));
@@ -196,8 +197,9 @@ static void add_item(struct fold *f, yyjson_mut_val *obj, struct fh_slice key, y
 
 static yyjson_mut_val *numbered(struct fold *f, yyjson_mut_val *list, yyjson_val *index)
 {
-    size_t at, max;
-    yyjson_mut_val *item;
+    size_t at = 0;
+    size_t max = 0;
+    yyjson_mut_val *item = NULL;
 
     yyjson_mut_arr_foreach(list, at, max, item)
     {
@@ -214,8 +216,9 @@ static yyjson_mut_val *numbered(struct fold *f, yyjson_mut_val *list, yyjson_val
 
 static void fold_calls(struct fold *f, yyjson_mut_val *said, yyjson_val *calls)
 {
-    size_t at, max;
-    yyjson_val *call;
+    size_t at = 0;
+    size_t max = 0;
+    yyjson_val *call = NULL;
     yyjson_mut_val *list = yyjson_mut_obj_get(said, "tool_calls");
 
     if (list == NULL) {
@@ -226,7 +229,8 @@ static void fold_calls(struct fold *f, yyjson_mut_val *said, yyjson_val *calls)
     {
         yyjson_mut_val *sum = numbered(f, list, fh_json_get(call, FH_LIT("index")));
         yyjson_val *function = fh_json_get(call, FH_LIT("function"));
-        struct fh_slice id = FH_LIT("id"), name = FH_LIT("name");
+        struct fh_slice id = FH_LIT("id");
+        struct fh_slice name = FH_LIT("name");
 
         if (yyjson_get_len(fh_json_get(call, id)) > 0) {
             set(f, sum, id, fh_json_get(call, id));
@@ -243,8 +247,10 @@ static void fold_delta(struct fold *f, yyjson_mut_val *sum, yyjson_val *delta)
     static const struct fh_slice texts[] = {FH_LIT_INIT("content"), FH_LIT_INIT("refusal"),
                                             FH_LIT_INIT("reasoning"),
                                             FH_LIT_INIT("reasoning_content")};
-    size_t at, max;
-    yyjson_val *key, *val;
+    size_t at = 0;
+    size_t max = 0;
+    yyjson_val *key = NULL;
+    yyjson_val *val = NULL;
 
     yyjson_obj_foreach(delta, at, max, key, val)
     {
@@ -271,8 +277,10 @@ static void fold_delta(struct fold *f, yyjson_mut_val *sum, yyjson_val *delta)
 static void fold_choice(struct fold *f, yyjson_val *choice)
 {
     yyjson_mut_val *sum = numbered(f, f->choices, fh_json_get(choice, FH_LIT("index")));
-    size_t at, max;
-    yyjson_val *key, *val;
+    size_t at = 0;
+    size_t max = 0;
+    yyjson_val *key = NULL;
+    yyjson_val *val = NULL;
 
     yyjson_obj_foreach(choice, at, max, key, val)
     {
@@ -297,8 +305,13 @@ static bool is_first_kept(struct fh_slice name)
 static void fold_chunk(struct fold *f, struct fh_slice data)
 {
     yyjson_val *chunk = parsed(f->arena, data);
-    size_t at, max, i, n;
-    yyjson_val *key, *val, *choice;
+    size_t at = 0;
+    size_t max = 0;
+    size_t i = 0;
+    size_t n = 0;
+    yyjson_val *key = NULL;
+    yyjson_val *val = NULL;
+    yyjson_val *choice = NULL;
 
     yyjson_obj_foreach(chunk, at, max, key, val)
     {

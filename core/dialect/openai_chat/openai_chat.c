@@ -100,15 +100,15 @@ bool fh_openai_chat_stands_in(const struct fh_extra *extra, struct fh_slice obje
     return fh_take(&pointer, FH_LIT("/")) && fh_find(pointer, '/') == pointer.len;
 }
 
-bool fh_openai_chat_has(const struct fh_extras *list, struct fh_slice object,
-                        struct fh_slice key)
+const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct fh_slice object,
+                                           struct fh_slice key)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
         if (fh_eq(extra->key, key) && fh_openai_chat_stands_in(extra, object)) {
-            return true;
+            return extra;
         }
     }
-    return false;
+    return NULL;
 }
 
 bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object)

@@ -31,8 +31,8 @@ enum fh_rc fh_openai_chat_bad_json(struct fh_complaint *why, struct fh_arena *ar
  * tell. `object` is a pattern for the pointer of that object, `#` in it is any index:
  * "/messages/#/content/#/image_url". The empty pattern is the top level. */
 bool fh_openai_chat_stands_in(const struct fh_extra *extra, struct fh_slice object);
-bool fh_openai_chat_has(const struct fh_extras *list, struct fh_slice object,
-                        struct fh_slice key);
+const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct fh_slice object,
+                                           struct fh_slice key);
 bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object);
 
 /* fh_openai_chat_put writes the extras that stood in `object` into `obj`, but for members that it

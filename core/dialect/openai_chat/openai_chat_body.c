@@ -76,7 +76,8 @@ static void lose_extras(struct writer *w, const struct fh_extras *list)
 static bool said_elsewhere(struct writer *w, const struct fh_extras *list,
                            struct fh_slice object, const char *key)
 {
-    return w->same && list->first != NULL && fh_openai_chat_has(list, object, fh_cstr(key));
+    return w->same && list->first != NULL &&
+           fh_openai_chat_find(list, object, fh_cstr(key)) != NULL;
 }
 
 static void add_val(struct writer *w, yyjson_mut_val *obj, const char *key, yyjson_val *val)
@@ -94,7 +95,7 @@ static void add_given(struct writer *w, yyjson_mut_val *obj, const char *key,
     }
 }
 
-static void add_flag(struct writer *w, yyjson_mut_val *obj, const char *key, int8_t flag)
+static void add_flag(struct writer *w, yyjson_mut_val *obj, const char *key, int flag)
 {
     if (flag >= 0) {
         (void)yyjson_mut_obj_add_bool(w->doc, obj, key, flag > 0);
@@ -367,7 +368,8 @@ static enum fh_rc add_result(struct writer *w, const struct fh_block *block,
 static enum fh_rc encode_assistant(struct writer *w, const struct fh_message *m,
                                    yyjson_mut_val *messages)
 {
-    yyjson_mut_val *parts = yyjson_mut_arr(w->doc), *calls = yyjson_mut_arr(w->doc);
+    yyjson_mut_val *parts = yyjson_mut_arr(w->doc);
+    yyjson_mut_val *calls = yyjson_mut_arr(w->doc);
     yyjson_mut_val *message = yyjson_mut_obj(w->doc);
     bool string = !w->same;
 

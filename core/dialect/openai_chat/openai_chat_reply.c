@@ -235,7 +235,11 @@ static enum fh_rc read_said(struct listener *l, const struct fh_path *at, yyjson
         if (value != NULL && !says_nothing(value) && !second) {
             FH_TRY(members[i].read(l, &here, value));
             thought = thought || members[i].read == read_thinking;
-        } else if (value != NULL && (l->whole || !says_nothing(value))) {
+        } else if (value != NULL && second && !says_nothing(value)) {
+            /* the same in other words: it stays beside the first */
+            fh_extra_add(&l->out->list[l->out->count - 1].extras, l->out->arena, at,
+                         members[i].key, value);
+        } else if (value != NULL && l->whole) {
             fh_extra_add(extras, l->out->arena, at, members[i].key, value);
         }
     }
@@ -280,12 +284,15 @@ enum fh_rc fh_openai_chat_read_choice(struct fh_openai_chat_turn *turn, struct f
     }
     l.index = (uint32_t)index;
     FH_TRY(read_said(&l, &said_at, said, &extras));
-    fh_openai_chat_keep(&extras, out->arena, at, value, &known, whole);
     if (whole) {
+        fh_openai_chat_keep(&extras, out->arena, at, value, &known, whole);
         attach(&l, &extras, out->count, 0); /* one event for all of them, before the end */
         fh_openai_chat_finish(l.choice, out, fh_json_text(word));
         return FH_OK;
     }
+    attach(&l, &extras, first, 0);
+    extras = (struct fh_extras){0};
+    fh_openai_chat_keep(&extras, out->arena, at, value, &known, whole);
     if (yyjson_get_len(word) > 0 && yyjson_is_str(word)) {
         fh_openai_chat_finish(l.choice, out, fh_json_text(word));
     }
@@ -582,7 +589,8 @@ static yyjson_mut_val *content_of(struct scribe *s, const struct spoken *spoken)
 
 static yyjson_mut_val *write_message(struct scribe *s, struct spoken *spoken)
 {
-    yyjson_mut_val *message = yyjson_mut_obj(s->doc), *extras = spoken->message;
+    yyjson_mut_val *message = yyjson_mut_obj(s->doc);
+    yyjson_mut_val *extras = spoken->message;
 
     add_or_take(s, message, extras, "role", yyjson_mut_str(s->doc, "assistant"));
     add_or_take(s, message, extras, "content", content_of(s, spoken));

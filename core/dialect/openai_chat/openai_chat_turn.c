@@ -13,6 +13,8 @@ enum {
     CALLS_MAX = 128,   /* openai/chat "tools": at most 128 functions */
     INDEX_MAX = 4096,  /* of a call: some providers count all blocks, or from 1 */
     ID_MAX = 64,       /* bytes of the reply's id that make a call's id */
+    MADE_ID_MAX = 128, /* bytes of such an id */
+    CALL_ID_MAX = 256, /* bytes kept of an id that comes before its name */
 };
 
 struct call {
@@ -147,7 +149,7 @@ static struct fh_slice made_id(struct fh_openai_chat_choice *choice, uint32_t bl
                                struct fh_arena *arena)
 {
     struct fh_openai_chat_turn *turn = choice->turn;
-    struct fh_buf id = fh_buf_in_arena(arena, ID_MAX * 2);
+    struct fh_buf id = fh_buf_in_arena(arena, MADE_ID_MAX);
 
     fh_buf_printf(&id, "call_%u_%u_", choice->index, block);
     fh_buf_append(&id, fh_slice(turn->id, turn->id_len));
@@ -241,7 +243,7 @@ enum fh_rc fh_openai_chat_call(struct fh_openai_chat_choice *choice, struct fh_e
         call->id = call->begun || fragment->name.len > 0
                        ? FH_NONE
                        : fh_dup(choice->turn->arena,
-                                fh_head(fragment->id, fh_min(fragment->id.len, ID_MAX * 4)));
+                                fh_head(fragment->id, fh_min(fragment->id.len, CALL_ID_MAX)));
     }
     if (!call->begun && fragment->name.len > 0) {
         begin_call(choice, out, call, fragment->id.len > 0 ? fragment->id : call->id,

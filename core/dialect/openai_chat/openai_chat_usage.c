@@ -126,24 +126,43 @@ struct detail {
     bool seen;
 };
 
-/* add_details writes one of the two nested objects, if there is anything to say in it. */
-static void add_details(yyjson_mut_doc *doc, yyjson_mut_val *usage, const char *key,
-                        const struct detail *details, size_t count,
-                        const struct fh_extras *extras, struct fh_slice place)
-{
-    yyjson_mut_val *obj = yyjson_mut_obj(doc);
+struct details {
+    struct fh_slice place;
+    const struct detail *detail;
+    size_t count;
+};
 
-    if (fh_openai_chat_has(extras, usage_at, fh_cstr(key))) {
-        return;
-    }
-    fh_openai_chat_put(extras, place, doc, obj);
-    for (size_t i = 0; i < count; i++) {
-        if (details[i].seen && yyjson_mut_obj_get(obj, details[i].key) == NULL) {
-            (void)yyjson_mut_obj_add_uint(doc, obj, details[i].key, details[i].count);
+/* add_counts writes counts in the order of their list; an extra of that name knows better. */
+static void add_counts(yyjson_mut_doc *doc, yyjson_mut_val *obj, const struct details *details,
+                       const struct fh_extras *extras)
+{
+    for (size_t i = 0; i < details->count; i++) {
+        const struct detail *d = &details->detail[i];
+        const struct fh_extra *odd =
+            fh_openai_chat_find(extras, details->place, fh_cstr(d->key));
+
+        if (odd != NULL) {
+            (void)yyjson_mut_obj_add_val(doc, obj, d->key,
+                                         yyjson_val_mut_copy(doc, odd->value));
+        } else if (d->seen) {
+            (void)yyjson_mut_obj_add_uint(doc, obj, d->key, d->count);
         }
     }
-    if (yyjson_mut_obj_size(obj) > 0) {
-        (void)yyjson_mut_obj_add_val(doc, usage, key, obj);
+}
+
+/* add_details writes one of the two nested objects, if there is anything to say in it. */
+static void add_details(yyjson_mut_doc *doc, yyjson_mut_val *parent, const char *key,
+                        const struct details *details, const struct fh_extras *extras)
+{
+    yyjson_mut_val *nested = yyjson_mut_obj(doc);
+
+    if (fh_openai_chat_find(extras, usage_at, fh_cstr(key)) != NULL) {
+        return;
+    }
+    add_counts(doc, nested, details, extras);
+    fh_openai_chat_put(extras, details->place, doc, nested);
+    if (yyjson_mut_obj_size(nested) > 0) {
+        (void)yyjson_mut_obj_add_val(doc, parent, key, nested);
     }
 }
 
@@ -173,14 +192,13 @@ yyjson_mut_val *fh_openai_chat_write_usage(yyjson_mut_doc *doc, const struct fh_
          fh_usage_has(usage, FH_TOKENS_AUDIO_OUT)},
     };
 
-    for (size_t i = 0; i < FH_LEN(sums); i++) {
-        if (!fh_openai_chat_has(extras, usage_at, fh_cstr(sums[i].key))) {
-            (void)yyjson_mut_obj_add_uint(doc, obj, sums[i].key, sums[i].count);
-        }
-    }
-    add_details(doc, obj, "prompt_tokens_details", prompt, FH_LEN(prompt), extras, prompt_at);
-    add_details(doc, obj, "completion_tokens_details", completion, FH_LEN(completion), extras,
-                completion_at);
+    const struct details top = {usage_at, sums, FH_LEN(sums)};
+    const struct details input = {prompt_at, prompt, FH_LEN(prompt)};
+    const struct details output = {completion_at, completion, FH_LEN(completion)};
+
+    add_counts(doc, obj, &top, extras);
+    add_details(doc, obj, "prompt_tokens_details", &input, extras);
+    add_details(doc, obj, "completion_tokens_details", &output, extras);
     fh_openai_chat_put(extras, usage_at, doc, obj);
     return obj;
 }
