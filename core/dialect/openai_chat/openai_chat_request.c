@@ -745,6 +745,7 @@ static enum fh_rc read_stop(struct reader *r, void *into, const struct fh_path *
         return FH_OK;
     }
     req->stop = fh_arena_alloc(r->arena, count * sizeof(*req->stop));
+    req->stop_count = 0; /* a body may say it twice */
     req->stop_was_string = yyjson_is_str(value);
     if (req->stop_was_string) {
         req->stop[req->stop_count++] = fh_json_text(value);
