@@ -313,6 +313,9 @@ static void fold_chunk(struct fold *f, struct fh_slice data)
     yyjson_val *val = NULL;
     yyjson_val *choice = NULL;
 
+    if (!yyjson_is_obj(chunk)) {
+        return; /* [DONE] */
+    }
     yyjson_obj_foreach(chunk, at, max, key, val)
     {
         struct fh_slice name = fh_json_text(key);
