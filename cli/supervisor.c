@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 enum {
+    RETRY_STARTING_S = 3,
+    RETRY_FAILED_S = 60,
     TICK_MS = 200,
     US_PER_MS = 1000,
     PAUSE_US = 1000000,   /* before a part that died is started again */
@@ -205,13 +207,18 @@ static void prepare_engine(struct supervisor *sup)
 static void tell_store(struct supervisor *sup, enum fh_engine_state state, struct fh_slice line)
 {
     const struct fh_config_provider *local = fh_config_local(sup->options->config);
-    enum fh_provider_state to = state == FH_ENGINE_READY    ? FH_PROVIDER_READY
-                                : state == FH_ENGINE_FAILED ? FH_PROVIDER_FAILED
-                                                            : FH_PROVIDER_STARTING;
-    uint32_t retry_after_s = to == FH_PROVIDER_STARTING ? 3 : to == FH_PROVIDER_FAILED ? 60 : 0;
+    struct fh_provider how = {
+        .state = FH_PROVIDER_STARTING, .state_line = line, .retry_after_s = RETRY_STARTING_S};
 
-    if (fh_store_provider_state(sup->options->store, local->to.name, to, line, retry_after_s) !=
-        FH_OK) {
+    if (state == FH_ENGINE_READY) {
+        how.state = FH_PROVIDER_READY;
+        how.retry_after_s = 0;
+        how.call_prefix = fh_engine_call_prefix(sup->engine);
+    } else if (state == FH_ENGINE_FAILED) {
+        how.state = FH_PROVIDER_FAILED;
+        how.retry_after_s = RETRY_FAILED_S;
+    }
+    if (fh_store_provider_state(sup->options->store, local->to.name, &how) != FH_OK) {
         say(sup, FH_PART_ENGINE, "unknown", fh_cstr(fh_store_error(sup->options->store)));
     }
 }

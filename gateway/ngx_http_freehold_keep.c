@@ -10,12 +10,14 @@
 #include "ngx_http_freehold.h"
 
 
-#define NGX_HTTP_FREEHOLD_KEEP_NAME  256
+#define NGX_HTTP_FREEHOLD_KEEP_NAME   256
+#define NGX_HTTP_FREEHOLD_KEEP_FRESH  500     /* ms */
 
 
 typedef struct {
     ngx_queue_t        queue;        /* in kept, newest first, or in unused */
     ngx_connection_t  *connection;
+    ngx_msec_t         since;
     ngx_sockaddr_t     sockaddr;
     socklen_t          socklen;
     size_t             len;          /* of what: TLS name, a zero byte, file of authorities */
@@ -84,7 +86,7 @@ ngx_http_freehold_keep_what(const struct fh_provider *provider, u_char *what)
  * Takes a connection to the address and name that `u` is about to connect to.
  *
  * A provider that has closed it meanwhile is found out by looking: a request must not be lost to a
- * connection that was dead all along.
+ * connection that was dead all along.  Nobody gives a connection up within half a second.
  */
 
 ngx_connection_t *
@@ -117,11 +119,14 @@ ngx_http_freehold_keep_take(ngx_http_freehold_upstream_t *u)
         c = k->connection;
         ngx_http_freehold_keep_drop(k);
 
-        n = recv(c->fd, &byte, 1, MSG_PEEK);
+        if (ngx_current_msec - k->since > NGX_HTTP_FREEHOLD_KEEP_FRESH) {
 
-        if (n != -1 || ngx_socket_errno != NGX_EAGAIN) {
-            ngx_http_freehold_close(c);
-            continue;
+            n = recv(c->fd, &byte, 1, MSG_PEEK);
+
+            if (n != -1 || ngx_socket_errno != NGX_EAGAIN) {
+                ngx_http_freehold_close(c);
+                continue;
+            }
         }
 
         if (c->read->timer_set) {
@@ -187,6 +192,7 @@ ngx_http_freehold_keep_put(ngx_http_freehold_upstream_t *u)
     ngx_queue_insert_head(&ngx_http_freehold_kept, q);
 
     k->connection = c;
+    k->since = ngx_current_msec;
     k->socklen = u->socklen;
     ngx_memcpy(&k->sockaddr, &u->sockaddr, u->socklen);
     k->len = len;

@@ -208,7 +208,7 @@ ngx_http_freehold_policy_provider(ngx_http_freehold_generation_t *g,
         offsetof(struct fh_provider, address), offsetof(struct fh_provider, unix_path),
         offsetof(struct fh_provider, base_path), offsetof(struct fh_provider, tls_name),
         offsetof(struct fh_provider, ca_file), offsetof(struct fh_provider, key_ref),
-        offsetof(struct fh_provider, state_line),
+        offsetof(struct fh_provider, state_line), offsetof(struct fh_provider, call_prefix),
     };
 
     for (n = 0; n < g->nproviders; n++) {

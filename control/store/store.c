@@ -203,6 +203,15 @@ static enum fh_rc prune(struct tx *tx, MDB_dbi dbi, const struct fh_config *cfg,
     return error == MDB_NOTFOUND ? FH_OK : outcome(tx->store, error);
 }
 
+/* take_state copies how a provider fares. */
+static void take_state(struct fh_provider *provider, const struct fh_provider *how)
+{
+    provider->state = how->state;
+    provider->state_line = how->state_line;
+    provider->retry_after_s = how->retry_after_s;
+    provider->call_prefix = how->call_prefix;
+}
+
 /* keep_state lets a local engine's recorded state live on in the new record of it. */
 static void keep_state(struct tx *tx, struct fh_provider *provider)
 {
@@ -212,9 +221,7 @@ static void keep_state(struct tx *tx, struct fh_provider *provider)
     if (provider->kind == FH_PROVIDER_LOCAL &&
         get(tx, tx->store->providers, provider->name, &record) == FH_OK &&
         fh_policy_decode_provider(&old, record) == FH_OK && old.kind == FH_PROVIDER_LOCAL) {
-        provider->state = old.state;
-        provider->state_line = old.state_line;
-        provider->retry_after_s = old.retry_after_s;
+        take_state(provider, &old);
     }
 }
 
@@ -259,8 +266,7 @@ enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg,
 }
 
 enum fh_rc fh_store_provider_state(struct fh_store *store, struct fh_slice name,
-                                   enum fh_provider_state state, struct fh_slice line,
-                                   uint32_t retry_after_s)
+                                   const struct fh_provider *how)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf out = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
     FH_AUTO(tx_end) struct tx tx = {0};
@@ -270,9 +276,9 @@ enum fh_rc fh_store_provider_state(struct fh_store *store, struct fh_slice name,
     FH_TRY(tx_begin(&tx, store, true));
     FH_TRY(get(&tx, store->providers, name, &record));
     FH_TRY(fh_policy_decode_provider(&provider, record));
-    provider.state = state;
-    provider.state_line = fh_head(line, fh_min(line.len, FH_POLICY_TEXT_MAX));
-    provider.retry_after_s = retry_after_s;
+    take_state(&provider, how);
+    provider.state_line =
+        fh_head(how->state_line, fh_min(how->state_line.len, FH_POLICY_TEXT_MAX));
     fh_policy_encode_provider(&out, &provider);
     FH_ASSERT(!out.failed);
     FH_TRY(put(&tx, store->providers, name, fh_buf_slice(&out)));

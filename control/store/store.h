@@ -42,13 +42,13 @@ const char *fh_store_error(const struct fh_store *store);
  */
 enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg, bool fresh);
 
-/* fh_store_provider_state records how a provider fares; see struct fh_provider.
+/* fh_store_provider_state records how a provider fares; see struct fh_provider. Of `how` it takes
+ * state, state_line, retry_after_s and call_prefix.
  *
  * Returns  FH_E_MISSING: no provider has that name.
  */
 enum fh_rc fh_store_provider_state(struct fh_store *store, struct fh_slice name,
-                                   enum fh_provider_state state, struct fh_slice line,
-                                   uint32_t retry_after_s);
+                                   const struct fh_provider *how);
 
 /* fh_store_key_create makes a key for the name and the plan (may be empty); `models` are those it
  * may use, none for all.

@@ -235,13 +235,14 @@ static void test_hot_swap_is_seen_by_another_process(void **state)
 
 static void test_engine_state_survives_a_publish(void **state)
 {
+    const struct fh_provider up = {.state = FH_PROVIDER_READY, .state_line = FH_LIT("up")};
     enum fh_rc rc;
     struct answer a;
 
     FH_UNUSED(state);
     publish(ONE, true);
     assert_int_equal(ask('p', "l").number, FH_PROVIDER_STARTING);
-    rc = fh_store_provider_state(store, FH_LIT("l"), FH_PROVIDER_READY, FH_LIT("up"), 0);
+    rc = fh_store_provider_state(store, FH_LIT("l"), &up);
     assert_int_equal(rc, FH_OK);
     a = ask('p', "l");
     assert_int_equal(a.number, FH_PROVIDER_READY);
@@ -250,7 +251,7 @@ static void test_engine_state_survives_a_publish(void **state)
     assert_int_equal(ask('p', "l").number, FH_PROVIDER_READY);
     publish(TWO, true);
     assert_int_equal(ask('p', "l").number, FH_PROVIDER_STARTING);
-    rc = fh_store_provider_state(store, FH_LIT("nobody"), FH_PROVIDER_READY, FH_NONE, 0);
+    rc = fh_store_provider_state(store, FH_LIT("nobody"), &up);
     assert_int_equal(rc, FH_E_MISSING);
 }
 

@@ -161,7 +161,7 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
 static bool prepare_attempt(struct fh_exchange *x)
 {
     x->provider = fh_dialect(fh_x_target(x)->provider->dialect);
-    x->passes = x->provider == x->client;
+    x->passes = x->provider == x->client && !fh_x_helps_call(x);
     if (fh_x_build_request(x) != FH_OK) {
         return false;
     }

@@ -11,12 +11,13 @@ enum {
     BODY_GROWTH = 4,     /* escapes and longer member names */
 };
 
-enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER_OPTIONS, MEMBERS };
+enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER_OPTIONS, MEMBER_CHOICE, MEMBERS };
 
 static const struct fh_slice names[MEMBERS] = {
     [MEMBER_MODEL] = FH_LIT_INIT("model"),
     [MEMBER_STREAM] = FH_LIT_INIT("stream"),
     [MEMBER_OPTIONS] = FH_LIT_INIT("stream_options"),
+    [MEMBER_CHOICE] = FH_LIT_INIT("tool_choice"),
 };
 
 static const struct fh_slice include_usage = FH_LIT_INIT("include_usage");
@@ -63,6 +64,7 @@ enum fh_rc fh_x_read_request(struct fh_exchange *x)
     }
     x->model_text = member[MEMBER_MODEL].value;
     x->options_text = member[MEMBER_OPTIONS].value;
+    x->choice_text = member[MEMBER_CHOICE].value;
     if (x->model_text.len < 2 || x->model_text.ptr[0] != '"') {
         fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
                    "\"model\" has to be a string: the name of a model this gateway has.");
@@ -197,6 +199,56 @@ static bool too_lossy(struct fh_exchange *x)
     return true;
 }
 
+/* fh_x_helps_call says whether the request demands a tool call of a model that has to be helped to
+ * one: then even a client of the same dialect is translated. */
+bool fh_x_helps_call(const struct fh_exchange *x)
+{
+    static const struct fh_slice free_choice[] = {FH_LIT_INIT("\"auto\""),
+                                                  FH_LIT_INIT("\"none\""), FH_LIT_INIT("null")};
+
+    for (size_t i = 0; i < FH_LEN(free_choice); i++) {
+        if (fh_eq(x->choice_text, free_choice[i])) {
+            return false;
+        }
+    }
+    return fh_x_target(x)->provider->call_prefix.len > 0 && x->choice_text.ptr != NULL;
+}
+
+/* keep_tool leaves only the tools of that name. */
+static void keep_tool(struct fh_chat_request *req, struct fh_slice name)
+{
+    struct fh_tool **link = &req->first_tool;
+
+    req->last_tool = NULL;
+    while (*link != NULL) {
+        if (fh_eq((*link)->name, name)) {
+            req->last_tool = *link;
+            link = &(*link)->next;
+        } else {
+            *link = (*link)->next;
+        }
+    }
+}
+
+/* help_call: llama-server takes a demanded call for free choice when it is named, and lets the model
+ * talk first when it is not. An answer that has already begun with a call can only go on as one. */
+static void help_call(struct fh_chat_request *req, struct fh_arena *arena,
+                      struct fh_slice prefix)
+{
+    if (req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED) {
+        return;
+    }
+    if (req->tool_choice == FH_CHOICE_NAMED) {
+        keep_tool(req, req->tool_choice_name);
+        req->tool_choice = FH_CHOICE_ANY;
+    }
+    struct fh_message *begun = fh_message_add(req, arena, FH_ROLE_ASSISTANT);
+    struct fh_block *text = fh_block_add(&begun->content, arena, FH_BLOCK_TEXT);
+
+    text->text = prefix;
+    text->from_string = true;
+}
+
 static enum fh_rc translate(struct fh_exchange *x)
 {
     struct fh_chat_request *req = NULL;
@@ -215,6 +267,9 @@ static enum fh_rc translate(struct fh_exchange *x)
     if (rc == FH_OK) {
         req->model = fh_x_target(x)->model;
         x->usage_asked = req->include_usage == 1;
+        if (fh_x_target(x)->provider->call_prefix.len > 0) {
+            help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
+        }
         rc = x->provider->encode_request(&x->upstream_body, x->work, req, x->loss, &why);
     }
     if (rc != FH_OK) {

@@ -70,6 +70,7 @@ struct fh_exchange {
     struct fh_slice model;        /* as the client named it */
     struct fh_slice model_text;   /* the same in the body, quotes included */
     struct fh_slice options_text; /* OpenAI's stream_options in the body */
+    struct fh_slice choice_text;  /* tool_choice in the body */
     bool streamed;                /* the client asked for a stream */
     bool usage_asked;             /* OpenAI: and for its usage chunk */
     bool strict;                  /* x-freehold-translation: strict */
@@ -146,6 +147,7 @@ FH_NODISCARD bool fh_x_client_key(const struct fh_client_head *head, struct fh_s
 
 /* exchange_request.c */
 enum fh_rc fh_x_read_request(struct fh_exchange *x);
+bool fh_x_helps_call(const struct fh_exchange *x);
 enum fh_rc fh_x_build_request(struct fh_exchange *x);
 
 /* exchange_reply.c */

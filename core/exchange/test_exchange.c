@@ -25,7 +25,8 @@ struct row {
     const char *name;
     const char *path, *method, *key; /* default: /v1/messages, POST, fh-good */
     const char *body, *translation;
-    const char *targets; /* A anthropic, O openai_chat, S starting, X gone; default A */
+    const char *
+        targets; /* A anthropic, O openai_chat, H openai_chat, to be helped to tool calls, S starting, X gone */
     struct attempt attempt[ATTEMPTS_MAX];
     bool journal_full;
     enum gone gone;
@@ -139,7 +140,7 @@ static void answer_route(struct shell *sh, struct fh_slice model)
     }
     for (; letters[count] != '\0'; count++) {
         struct fh_provider *p = &sh->provider[count];
-        bool openai = letters[count] == 'O';
+        bool openai = letters[count] == 'O' || letters[count] == 'H';
 
         *p = (struct fh_provider){
             .name = openai ? FH_LIT("oai") : FH_LIT("ant"),
@@ -151,6 +152,7 @@ static void answer_route(struct shell *sh, struct fh_slice model)
             .idle_timeout_ms = 5000,
             .state = letters[count] == 'S' ? FH_PROVIDER_STARTING : FH_PROVIDER_READY,
             .state_line = FH_LIT("loading"),
+            .call_prefix = letters[count] == 'H' ? FH_LIT("<call>") : FH_NONE,
         };
         target[count] = (struct fh_target){.provider = letters[count] == 'X' ? NULL : p,
                                            .model = FH_LIT("u"),
@@ -187,7 +189,12 @@ static void note_sent(struct shell *sh, const struct fh_want *want)
     assert_true(fh_contains(all, FH_LIT("sk-provider")));
     assert_false(fh_contains(all, FH_LIT("fh-good"))); /* the client's key never travels on */
     assert_true(fh_contains(all, FH_LIT("\"model\":\"u\"")));
-    note(sh, "send%s; ", fh_contains(all, FH_LIT("\"include_usage\":true")) ? " +usage" : "");
+    note(sh, "send%s%s; ", fh_contains(all, FH_LIT("\"include_usage\":true")) ? " +usage" : "",
+         fh_contains(all, FH_LIT("{\"role\":\"assistant\",\"content\":\"<call>\"}]")) &&
+                 fh_contains(all, FH_LIT("\"tool_choice\":\"required\"")) &&
+                 !fh_contains(all, FH_LIT("other"))
+             ? " +call"
+             : "");
 }
 
 static void carry_out(struct shell *sh, const struct fh_want *want)
@@ -451,6 +458,25 @@ static const struct row rows[] = {
      .attempt = {{.json = A_REPLY}},
      .want = SENT_A "settle ok 200 12+7; head 200 x-freehold-attempts=1; keep; end; "
                     "\n*\"content\":\"Hello\"*"},
+    {.name = "a named call is demanded in words that the server understands",
+     .path = OPENAI,
+     .targets = "H",
+     .body =
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":["
+         "{\"type\":\"function\",\"function\":{\"name\":\"other\"}},"
+         "{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],"
+         "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}",
+     .attempt = {{.json = O_REPLY}},
+     .want = "intent 1 oai/u; send +call; settle ok 200 12+7; head 200 x-freehold-attempts=1; "
+             "keep; "
+             "end; \n*Hello*"},
+    {.name = "a free choice passes as it is",
+     .path = OPENAI,
+     .targets = "H",
+     .body = "{\"model\":\"m\",\"messages\":[],\"tool_choice\":\"auto\"}",
+     .attempt = {{.json = O_REPLY}},
+     .want =
+         SENT_O "settle ok 200 12+7; head 200 x-freehold-attempts=1; keep; end; \n" O_REPLY},
     {.name = "what cannot be carried is named",
      .targets = "O",
      .body = "{\"model\":\"m\",\"max_tokens\":9,\"top_k\":3,\"messages\":[{\"role\":\"user\","

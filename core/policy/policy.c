@@ -97,6 +97,7 @@ void fh_policy_encode_provider(struct fh_buf *out, const struct fh_provider *pro
     fh_buf_byte(out, (uint8_t)provider->state);
     put_text(out, provider->state_line);
     fh_buf_u32le(out, provider->retry_after_s);
+    put_text(out, provider->call_prefix);
 }
 
 void fh_policy_encode_limits(struct fh_buf *out, const struct fh_policy_limits *limits)
@@ -261,6 +262,7 @@ enum fh_rc fh_policy_decode_provider(struct fh_provider *out, struct fh_slice by
     p.state = (enum fh_provider_state)get_byte(&r, FH_PROVIDER_STATES);
     p.state_line = get_text(&r);
     p.retry_after_s = get_u32(&r);
+    p.call_prefix = get_text(&r);
     FH_TRY(close_record(&r));
     *out = p;
     return FH_OK;

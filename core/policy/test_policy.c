@@ -24,6 +24,7 @@ static const struct fh_provider lab = {
     .state = FH_PROVIDER_STARTING,
     .state_line = FH_LIT_INIT("loading the model, 34 %"),
     .retry_after_s = 7,
+    .call_prefix = FH_LIT_INIT("<tool_call>"),
 };
 
 static struct fh_policy_key some_key(struct fh_arena *arena)
@@ -116,6 +117,7 @@ static void test_provider_comes_back(void **state)
     assert_int_equal(p.idle_timeout_ms, 120000);
     assert_int_equal(p.state, FH_PROVIDER_STARTING);
     assert_text(p.state_line, "loading the model, 34 %");
+    assert_text(p.call_prefix, "<tool_call>");
     fh_policy_encode_provider(&again, &p); /* and so do the fields not named here */
     assert_true(fh_eq(fh_buf_slice(&again), fh_buf_slice(&out)));
 }

@@ -79,6 +79,9 @@ struct fh_provider {
     enum fh_provider_state state;
     struct fh_slice state_line; /* for people: "downloading the model, 34 %" */
     uint32_t retry_after_s;     /* while not ready; 0: not known */
+    struct fh_slice
+        call_prefix; /* what a tool call of this model begins with, when its server has
+                                    to be helped to one that was demanded; empty: it has not */
 };
 
 /* fh_provider_preset gives the row of a kind. */
