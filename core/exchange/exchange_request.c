@@ -230,8 +230,9 @@ static void keep_tool(struct fh_chat_request *req, struct fh_slice name)
     }
 }
 
-/* help_call: llama-server takes a demanded call for free choice when it is named, and lets the model
- * talk first when it is not. An answer that has already begun with a call can only go on as one. */
+/* help_call: llama-server takes a demanded call for free choice when it is named, and lets the
+ * model talk first when it is not. An answer that has already begun with a call can only go on as
+ * one. */
 static void help_call(struct fh_chat_request *req, struct fh_arena *arena,
                       struct fh_slice prefix)
 {

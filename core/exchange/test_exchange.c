@@ -25,8 +25,8 @@ struct row {
     const char *name;
     const char *path, *method, *key; /* default: /v1/messages, POST, fh-good */
     const char *body, *translation;
-    const char *
-        targets; /* A anthropic, O openai_chat, H openai_chat, to be helped to tool calls, S starting, X gone */
+    /* A anthropic, O openai_chat, H openai_chat that is helped to tool calls, S starting, X gone */
+    const char *targets;
     struct attempt attempt[ATTEMPTS_MAX];
     bool journal_full;
     enum gone gone;
