@@ -12,6 +12,8 @@ enum {
     OUT_BASE = 1 << 16,  /* … and this */
     FAULT_MAX = 1 << 16, /* of a provider's error page, as much as can hold an error */
     TAIL_US = 1000000,   /* for the last chunk of a message whose last event was seen */
+    WORK_BASE = 16 << 20, /* to translate an answer takes this and … */
+    WORK_PER_BYTE = 16,  /* … this for each of its bytes: real ones take half of it */
 };
 
 void fh_x_field(struct fh_exchange *x, const char *name, struct fh_slice value)
@@ -227,10 +229,31 @@ static void no_answer(struct fh_exchange *x, const char *what)
     fh_x_attempt_failed(x, true);
 }
 
+/* work_arena makes an arena to take a whole answer apart in and put it together. Its cap follows
+ * from the answer's length, which reply_max bounds: what was received must be readable. */
+static struct fh_arena *work_arena(struct fh_slice body)
+{
+    return fh_arena_new(WORK_BASE + WORK_PER_BYTE * body.len);
+}
+
+/* scan_whole looks at an answer that is as long as an event may be in the scratch that is there. */
+static void scan_whole(struct fh_exchange *x, struct fh_slice body)
+{
+    struct fh_arena *arena = NULL;
+
+    if (body.len <= x->setup.limits->event_max_bytes) {
+        x->provider->scan_reply(&x->watch, fh_x_scratch(x), body);
+        return;
+    }
+    arena = work_arena(body);
+    x->provider->scan_reply(&x->watch, arena, body);
+    fh_arena_free(&arena);
+}
+
 /* pass_whole scans the answer once: that is its only check, too. */
 static void pass_whole(struct fh_exchange *x, struct fh_slice body)
 {
-    x->provider->scan_reply(&x->watch, fh_x_scratch(x), body);
+    scan_whole(x, body);
     if (x->watch.failed) {
         provider_fault(x, body);
     } else if (x->watch.ended) {
@@ -266,7 +289,7 @@ static void follow(struct fh_exchange *x, const struct fh_event *event)
 
 static void translate_whole(struct fh_exchange *x, struct fh_slice body)
 {
-    struct fh_arena *arena = fh_arena_new(2 * x->setup.limits->reply_max_bytes + (16U << 20));
+    struct fh_arena *arena = work_arena(body);
     struct fh_events events = {.arena = arena, .dialect = x->provider->id};
     struct fh_complaint why = {.kind = FH_REFUSE_UPSTREAM_FAILED};
 
@@ -307,7 +330,7 @@ void fh_x_whole(struct fh_exchange *x)
         provider_fault(x, body);
     } else if (x->streamed) {
         /* an error in a 200 keeps its words; anything else is no answer to a request to stream */
-        x->provider->scan_reply(&x->watch, fh_x_scratch(x), body);
+        scan_whole(x, body);
         if (x->watch.failed) {
             provider_fault(x, body);
         } else {
