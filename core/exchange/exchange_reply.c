@@ -8,12 +8,12 @@
 #include <stdio.h>
 
 enum {
-    REPLY_GROWTH = 4,    /* a translation may be this much longer … */
-    OUT_BASE = 1 << 16,  /* … and this */
-    FAULT_MAX = 1 << 16, /* of a provider's error page, as much as can hold an error */
-    TAIL_US = 1000000,   /* for the last chunk of a message whose last event was seen */
+    REPLY_GROWTH = 4,     /* a translation may be this much longer … */
+    OUT_BASE = 1 << 16,   /* … and this */
+    FAULT_MAX = 1 << 16,  /* of a provider's error page, as much as can hold an error */
+    TAIL_US = 1000000,    /* for the last chunk of a message whose last event was seen */
     WORK_BASE = 16 << 20, /* to translate an answer takes this and … */
-    WORK_PER_BYTE = 16,  /* … this for each of its bytes: real ones take half of it */
+    WORK_PER_BYTE = 16,   /* … this for each of its bytes: real ones take half of it */
 };
 
 void fh_x_field(struct fh_exchange *x, const char *name, struct fh_slice value)
