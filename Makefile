@@ -24,7 +24,7 @@ test: deps
 	@BUILD=$(BUILD) tools/test
 
 e2e: all
-	@tools/e2e
+	@tests/e2e/run
 
 lint: all
 	@tools/lint $(BUILD)

@@ -36,11 +36,11 @@ void fh_bench_die(const char *fmt, ...)
 
     (void)fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(args, fmt);
-    (void)vfprintf(stderr, fmt,
-                   args); /* NOLINT(clang-analyzer-valist.Uninitialized): started above */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started above */
+    (void)vfprintf(stderr, fmt, args);
     va_end(args);
     (void)fputc('\n', stderr);
-    exit(3); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+    exit(3);
 }
 
 void fh_bench_die_errno(const char *what)

@@ -32,7 +32,9 @@ def median(values):
 
 def ratios(ours, theirs, figure):
     """The ratio of a figure, round by round: both were taken within seconds of each other."""
-    return [a[figure] / b[figure] for a, b in zip(ours, theirs) if a[figure] and b[figure]]
+    return [
+        a[figure] / b[figure] for a, b in zip(ours, theirs) if a.get(figure) and b.get(figure)
+    ]
 
 
 def added(ours, theirs, figure):
@@ -57,6 +59,7 @@ def row(case, rounds, who, against):
         "runs": min(len(runs) for runs in loaded),
         "of": who,
         "per": "event" if case.stream else "request",
+        "saturated_cpu_ratio": median(ratios(*loaded, "saturated_cpu_us")),
         "cpu_ratio_quartiles": cpu and [round(cpu[0], 3), round(cpu[2], 3)],
         "rps_ratio_quartiles": rate and [round(rate[0], 3), round(rate[2], 3)],
         "p50_us_quartiles": p50 and [round(p50[0], 1), round(p50[2], 1)],
@@ -113,6 +116,7 @@ COLUMNS = (
     ("CPU µs", ">8"),
     ("CPU ratio (quartiles)", ">22"),
     ("target", "<14"),
+    ("saturated", ">9"),
     ("others µs", ">9"),
     ("rate ratio", ">11"),
     ("added p50 µs", ">13"),
@@ -134,6 +138,7 @@ def cells(line):
         _number(line["cpu_us"] if line["cpu_ratio"] else None, ".2f"),
         _with_quartiles(line["cpu_ratio"], line["cpu_ratio_quartiles"], ".2f"),
         _verdict(line["target"], line["met"], ".2f", _doubtful(line)),
+        _number(line["saturated_cpu_ratio"], ".2f"),
         _number(line["overhead_us"] if line["cpu_ratio"] else None, ".2f"),
         _number(line["rps_ratio"], ".2f"),
         _number(line["p50_us"], "+.0f"),

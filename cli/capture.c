@@ -19,7 +19,7 @@ static bool spawn(const char *const *argv, int to, pid_t *pid)
     if (posix_spawn_file_actions_init(&actions) != 0) {
         return false;
     }
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): it promises not to write to them
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): it promises not to write to them */
     char *const *words = (char *const *)(uintptr_t)argv;
     bool ok = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY,
                                                0) == 0 &&
@@ -59,7 +59,7 @@ int fh_capture(const char *const *argv, struct fh_buf *out)
 
 const char *fh_capture_find(struct fh_arena *arena, const char *name, const char *dir)
 {
-    const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): there is one thread
+    const char *path = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     struct fh_slice rest = fh_cstr(path);
     struct fh_slice part = FH_NONE;
     bool is_last = false;

@@ -315,7 +315,7 @@ static void look_at_ports(struct doctor *d)
 
 static void look_at_engine(struct doctor *d)
 {
-    const char *named = getenv("FREEHOLD_LLAMA_SERVER"); // NOLINT(concurrency-mt-unsafe)
+    const char *named = getenv("FREEHOLD_LLAMA_SERVER"); /* NOLINT(concurrency-mt-unsafe) */
     const char *found = fh_capture_find(d->arena, "llama-server", NULL);
 
     if (!d->has_config || fh_config_local(&d->cfg) == NULL) {

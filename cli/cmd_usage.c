@@ -124,8 +124,8 @@ static enum fh_rc catch_up(struct fh_cli *cli, struct fh_ledger *ledger, struct 
     return rc;
 }
 
-/* ledger_path is where the config puts the ledger, as control reads it; without a config, or with one
- * that has errors, where it usually is. */
+/* ledger_path is where the config puts the ledger, as control reads it; without a config, or
+ * with one that has errors, where it usually is. */
 static const char *ledger_path(struct fh_cli *cli)
 {
     struct fh_buf path = fh_buf_in_arena(cli->arena, PATH_LEN_MAX);

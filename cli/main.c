@@ -160,7 +160,7 @@ static const char *join(struct fh_arena *arena, const char *dir, const char *nam
 
 static const char *given(const char *name)
 {
-    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): there is one thread
+    const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 
     return value == NULL || value[0] == '\0' ? NULL : value;
 }

@@ -299,7 +299,8 @@ enum fh_rc fh_daemon_run(const struct fh_daemon_options *options)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL); // NOLINT(concurrency-mt-unsafe): one thread
+    (void)sigprocmask(SIG_BLOCK, &signals,
+                      NULL); /* NOLINT(concurrency-mt-unsafe): one thread */
     pid_t parent = getppid();
 
     if (options->with_parent && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() != parent) {

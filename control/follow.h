@@ -69,5 +69,6 @@ struct fh_follow_stats {
 
 const struct fh_follow_stats *fh_follow_stats(const struct fh_follow *follow);
 
-/* fh_follow_trouble is the last thing that was wrong, with file and offset: empty if nothing was. */
+/* fh_follow_trouble is the last thing that was wrong, with file and offset: empty if nothing
+ * was. */
 struct fh_slice fh_follow_trouble(const struct fh_follow *follow);

@@ -271,10 +271,10 @@ static struct fh_slice owner(const char *state_dir, struct fh_arena *arena)
     if (geteuid() != 0 || stat(state_dir, &st) != 0) {
         return FH_NONE;
     }
-    // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread */
     struct passwd *user = getpwuid(st.st_uid);
     struct group *group = getgrgid(st.st_gid);
-    // NOLINTEND(concurrency-mt-unsafe)
+    /* NOLINTEND(concurrency-mt-unsafe) */
 
     if (user == NULL || group == NULL) {
         return FH_NONE;

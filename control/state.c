@@ -73,7 +73,7 @@ enum fh_rc fh_state_make(struct fh_arena *arena, const char *state_dir, const ch
         }
         if (make_dir(arena, path) != FH_OK || stat(path, &st) != 0) {
             *why = print(arena, "%s cannot be created: %s", path,
-                         strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+                         strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
             return FH_E_SYSTEM;
         }
         if (!S_ISDIR(st.st_mode)) {

@@ -18,8 +18,8 @@ struct fh_journal_entry {
     uint64_t sequence;
 };
 
-/* fh_journal_list gives the segments of a directory, sorted by worker and sequence. A directory that
- * is not there has none.
+/* fh_journal_list gives the segments of a directory, sorted by worker and sequence. A directory
+ * that is not there has none.
  *
  * Returns  FH_E_SYSTEM with errno.
  */
@@ -66,8 +66,8 @@ struct fh_verify_report {
 
 /* fh_verify looks at all segments of a directory.
  *
- * Returns  FH_OK, and the report says what was found; FH_E_SYSTEM, with errno, when a file could not
- *          be read; then `which` names it.
+ * Returns  FH_OK, and the report says what was found; FH_E_SYSTEM, with errno, when a file
+ *          could not be read; then `which` names it.
  */
 enum fh_rc fh_verify(struct fh_arena *arena, const char *dir, struct fh_verify_report *report,
                      const char **which);

@@ -46,7 +46,8 @@ static struct date date_of(uint64_t days)
     return date;
 }
 
-/* take_number takes `digits` digits from the front, and the separator behind them if it is given. */
+/* take_number takes `digits` digits from the front, and the separator behind them if it is
+ * given. */
 static bool take_number(struct fh_slice *s, size_t digits, struct fh_slice separator,
                         uint64_t *out)
 {

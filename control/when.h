@@ -11,7 +11,8 @@
 
 #include "base/base.h"
 
-/* fh_when_parse reads a point in time, seen from `now_us` (calendar). Dates are from 1970 to 9999. */
+/* fh_when_parse reads a point in time, seen from `now_us` (calendar). Dates are from 1970 to
+ * 9999. */
 FH_NODISCARD bool fh_when_parse(struct fh_slice text, uint64_t now_us, uint64_t *out_us);
 
 /* fh_when_print writes 2026-01-31T12:30:05.123456Z. */

@@ -36,9 +36,9 @@ enum {
 /* What our model's template makes of tools; see smollm2.jinja. */
 static const struct fh_slice our_call_prefix = FH_LIT_INIT("<tool_call>");
 
-/* Settings that a server too old to know them passes over: no page for browsers, to each slot its own
- * context (when a shared one is full, all answers under way fail), a prompt cache that does not grow
- * to gigabytes, nobody's prompts on show. */
+/* Settings that a server too old to know them passes over: no page for browsers, to each slot
+ * its own context (when a shared one is full, all answers under way fail), a prompt cache that
+ * does not grow to gigabytes, nobody's prompts on show. */
 static const char *const settings[] = {
     "LLAMA_ARG_UI=0",
     "LLAMA_ARG_NO_WEBUI=1",
@@ -543,9 +543,9 @@ static uint32_t or_normal(uint32_t given, uint32_t normal)
     return given == 0 ? normal : given;
 }
 
-/* spare_processors leaves one to everything else. Not out of kindness: the server's threads wait for
- * each other by spinning, so one that has lost its processor stalls them all. With all processors of
- * a busy machine it was measured to be ten times slower than with all but one. */
+/* spare_processors leaves one to everything else. Not out of kindness: the server's threads
+ * wait for each other by spinning, so one that has lost its processor stalls them all. With all
+ * processors of a busy machine it was measured to be ten times slower than with all but one. */
 static uint32_t spare_processors(void)
 {
     cpu_set_t set;

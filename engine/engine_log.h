@@ -34,8 +34,8 @@ enum fh_rc fh_engine_log_begin(struct fh_engine_log *log, const char *path);
 void fh_engine_log_trim(struct fh_engine_log *log);
 
 /* fh_engine_log_reason gives the line that says best why the present run ended: the first that
- * speaks of an error among its last ones; without one the last with `or_last`, else nothing. Borrows
- * from `scratch`. */
+ * speaks of an error among its last ones; without one the last with `or_last`, else nothing.
+ * Borrows from `scratch`. */
 struct fh_slice fh_engine_log_reason(const struct fh_engine_log *log, struct fh_arena *scratch,
                                      bool or_last);
 

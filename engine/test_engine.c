@@ -162,7 +162,7 @@ FH_PRINTF(3, 4) static void write_file(const char *path, mode_t mode, const char
 
     assert_non_null(file);
     va_start(args, fmt);
-    (void)vfprintf(file, fmt, args); // NOLINT(clang-analyzer-valist.Uninitialized): it is
+    (void)vfprintf(file, fmt, args); /* NOLINT(clang-analyzer-valist.Uninitialized): it is */
     va_end(args);
     (void)fclose(file);
     assert_int_equal(chmod(path, mode), 0);
@@ -200,7 +200,7 @@ static void end(struct world *w)
     char command[PATH_ROOM + 16];
 
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", w->dir);
-    assert_int_equal(system(command), 0); // NOLINT: our own path
+    assert_int_equal(system(command), 0); /* NOLINT: our own path */
 }
 
 static uint64_t now_us(void)
@@ -542,7 +542,7 @@ static pid_t wait_for_number(struct fh_engine *e, const char *path)
         int number = 0;
 
         if (file != NULL) {
-            int n = fscanf(file, "%d", &number); // NOLINT(cert-err34-c): our own file
+            int n = fscanf(file, "%d", &number); /* NOLINT(cert-err34-c): our own file */
 
             (void)fclose(file);
             if (n == 1) {

@@ -46,10 +46,10 @@ void fh_journal_file_close(struct fh_journal_file **journal);
 
 /* fh_journal_file_append commits one encoded record.
  *
- * Returns  FH_OK: no death of this process takes it away. FH_E_SYSTEM, with errno, when a segment is
- *          needed and cannot be made (it is tried again at most every 100 ms); FH_E_LIMIT when too
- *          many requests are open for two segments to hold their settles. Then nothing was written,
- *          and what the record announced must not happen.
+ * Returns  FH_OK: no death of this process takes it away. FH_E_SYSTEM, with errno, when a
+ *          segment is needed and cannot be made (it is tried again at most every 100 ms);
+ *          FH_E_LIMIT when too many requests are open for two segments to hold their settles.
+ *          Then nothing was written, and what the record announced must not happen.
  */
 enum fh_rc fh_journal_file_append(struct fh_journal_file *journal, enum fh_record_type type,
                                   struct fh_slice payload);

@@ -1,9 +1,10 @@
 /*
  * ngx_http_freehold_policy.c: what the policy store says, as a worker uses it.
  *
- * Keys are looked up in the store, one by one.  Models, providers with their secrets, and limits are
- * few and needed by every request: they are copied once per generation of the store.  A request
- * holds the generation it began with, so a change never pulls anything away from under it.
+ * Keys are looked up in the store, one by one.  Models, providers with their secrets, and
+ * limits are few and needed by every request: they are copied once per generation of the store.
+ * A request holds the generation it began with, so a change never pulls anything away from
+ * under it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -148,7 +148,7 @@ uint64_t fh_policy_reader_generation(const struct fh_policy_reader *reader)
 /* val_of lends bytes to LMDB, which writes into none that it is given. */
 static MDB_val val_of(struct fh_slice s)
 {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): its type has no const
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): its type has no const */
     return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.ptr};
 }
 

@@ -45,7 +45,7 @@ static enum fh_rc check(struct fh_slice secret, struct fh_slice ref, struct fh_b
 static enum fh_rc from_environment(struct fh_secret *out, struct fh_slice ref, const char *name,
                                    struct fh_buf *why)
 {
-    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): there is one thread
+    const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 
     if (value == NULL) {
         fh_buf_printf(why, "%.*s is not set in the environment", FH_ARG(ref));

@@ -106,10 +106,10 @@ static void test_references(void **state)
     write_file("only-end", "\n", 1, 0600);
     write_file("open", "sk\n", 3, 0644);
     write_file("long", long_text, sizeof(long_text), 0600);
-    // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread */
     assert_int_equal(setenv("FH_TEST_SECRET", "sk-5", 1), 0);
     assert_int_equal(setenv("FH_TEST_EMPTY", "", 1), 0);
-    // NOLINTEND(concurrency-mt-unsafe)
+    /* NOLINTEND(concurrency-mt-unsafe) */
     for (size_t i = 0; i < FH_LEN(rows); i++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
 

@@ -631,9 +631,9 @@ enum fh_rc fh_config_load(struct fh_config *cfg, struct fh_findings *findings,
 
     *findings = (struct fh_findings){.arena = arena, .file = fh_dup(arena, fh_cstr(path))};
     if (read_file(path, arena, &text) != FH_OK) {
-        fh_findings_add(findings, (struct fh_place){1, 1}, FH_NONE, false,
-                        "it cannot be read: %s",
-                        strerror(errno)); // NOLINT(concurrency-mt-unsafe): there is one thread
+        fh_findings_add(
+            findings, (struct fh_place){1, 1}, FH_NONE, false, "it cannot be read: %s",
+            strerror(errno)); /* NOLINT(concurrency-mt-unsafe): there is one thread */
         return FH_E_SYSTEM;
     }
     return fh_config_read(cfg, findings, text, state_dir);

@@ -1,5 +1,5 @@
-/* ledger_names.c: keys, models and routes are few and named in every record; this saves looking each
- * of them up in the database.
+/* ledger_names.c: keys, models and routes are few and named in every record; this saves looking
+ * each of them up in the database.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/ledger/ledger_sqlite.h"
 

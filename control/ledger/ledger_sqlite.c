@@ -91,8 +91,8 @@ static const char *const sql[STMT_COUNT] = {
     [STMT_ROLLBACK] = "ROLLBACK",
     [STMT_READ_ROW] = SELECT_ROWS " WHERE u.id = ?1",
     [STMT_DUMP] = SELECT_ROWS " ORDER BY u.id",
-    [STMT_WRITE_ROW] = "INSERT OR REPLACE INTO usage (id" COLUMNS(INSERTED) //
-    ") VALUES (?" COLUMNS(PARAMETER) ")",
+    [STMT_WRITE_ROW] = "INSERT OR REPLACE INTO usage (id" COLUMNS(INSERTED) /* as many as … */
+    ") VALUES (?" COLUMNS(PARAMETER) ")",                                   /* … these */
     [STMT_ADD_ASKER] = "INSERT INTO asker (key_id, key_name, model, dialect)"
                        " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     [STMT_FIND_ASKER] = "SELECT asker FROM asker WHERE key_id = ?1 AND key_name = ?2"
@@ -658,8 +658,10 @@ static void complain(struct fh_buf *why, enum fh_rc rc, const char *path, sqlite
 static enum fh_rc open_at(struct fh_ledger *led, const char *path, enum fh_ledger_mode mode,
                           struct fh_buf *why)
 {
-    int flags = mode == FH_LEDGER_READ ? SQLITE_OPEN_READONLY
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    /* one thread uses it: a lock for every call would be a twentieth of the whole cost */
+    int flags = SQLITE_OPEN_NOMUTEX |
+                (mode == FH_LEDGER_READ ? SQLITE_OPEN_READONLY
+                                        : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int version = 0;
 
     if (mode == FH_LEDGER_READ && access(path, F_OK) != 0) {

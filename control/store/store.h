@@ -71,7 +71,8 @@ struct fh_store_keys {
     size_t count;
 };
 
-/* fh_store_keys lists all keys, revoked ones too. Copies into `arena`, without AWS-style secrets. */
+/* fh_store_keys lists all keys, revoked ones too. Copies into `arena`, without AWS-style
+ * secrets. */
 enum fh_rc fh_store_keys(struct fh_store *store, struct fh_arena *arena,
                          struct fh_store_keys *out);
 

@@ -103,8 +103,9 @@ struct fh_dialect {
     void (*encode_models)(struct fh_buf *out, struct fh_arena *scratch,
                           const struct fh_slice *names, size_t count, bool one);
 
-    /* Pass-through: look for usage, finish, error and end. Neither needs the bytes to be right; a
-     * whole reply that is well-formed JSON has `ended` or `failed` afterwards, any other neither. */
+    /* Pass-through: look for usage, finish, error and end. Neither needs the bytes to be right;
+     * a whole reply that is well-formed JSON has `ended` or `failed` afterwards, any other
+     * neither. */
     void (*scan_reply)(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice body);
     void (*scan_stream)(struct fh_watch *watch, struct fh_arena *scratch,
                         const struct fh_sse_event *wire);

@@ -336,9 +336,9 @@ static void test_cut_anywhere_it_is_no_json(void **state)
 
 #define SUITE "../shared/fixtures/json/JSONTestSuite/test_parsing"
 
-/* What RFC 8259 leaves to us, which the suite calls i_. Numbers are never converted here, so none
- * is too large; a lone surrogate is in the grammar, and what JSON.stringify makes of a text that was
- * cut inside an emoji; whatever is not UTF-8 is refused, a byte order mark too. */
+/* What RFC 8259 leaves to us, which the suite calls i_. Numbers are never converted here, so
+ * none is too large; a lone surrogate is in the grammar, and what JSON.stringify makes of a
+ * text that was cut inside an emoji; whatever is not UTF-8 is refused, a byte order mark too. */
 static const struct {
     const char *start; /* of the name of a file */
     bool accepted;

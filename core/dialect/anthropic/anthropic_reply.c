@@ -406,9 +406,9 @@ static void gather(struct gathered *g, yyjson_mut_doc *doc, const struct fh_even
     }
 }
 
-/* add_input: a client's SDK hands `input` to a function as it is, so it must be an object. What a
- * model broke is wrapped in the way Anthropic's own documentation has it, and reported: the client's
- * check of the arguments fails, where {} might pass. */
+/* add_input: a client's SDK hands `input` to a function as it is, so it must be an object. What
+ * a model broke is wrapped in the way Anthropic's own documentation has it, and reported: the
+ * client's check of the arguments fails, where {} might pass. */
 static void add_input(yyjson_mut_doc *doc, yyjson_mut_val *obj, struct fh_arena *scratch,
                       struct fh_slice text, struct fh_loss *loss)
 {

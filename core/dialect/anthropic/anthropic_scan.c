@@ -100,7 +100,7 @@ void fh_anthropic_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                              struct fh_slice body)
 {
     struct fh_json_member at[AT_COUNT];
-    struct fh_slice word = FH_NONE;
+    struct fh_slice word;
     struct fh_error ignored;
 
     if (fh_json_scan(body, names, at, AT_COUNT, DEPTH_MAX, &ignored) != FH_OK) {

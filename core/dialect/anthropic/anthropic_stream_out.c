@@ -1,8 +1,9 @@
 /* anthropic_stream_out.c: events become a client's stream.
  *
- * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it likes), one
- * is open and the others wait, with what was said in them, until it closes; what may wait is
- * bounded. The stop reason waits, too: OpenAI tells usage after it, and message_delta has both.
+ * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it
+ * likes), one is open and the others wait, with what was said in them, until it closes; what
+ * may wait is bounded. The stop reason waits, too: OpenAI tells usage after it, and
+ * message_delta has both.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"

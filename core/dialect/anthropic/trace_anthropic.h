@@ -1,5 +1,6 @@
 /*
- * trace_anthropic.h: what a decoder said, one line an event, for the vectors, tests and fuzz target.
+ * trace_anthropic.h: what a decoder said, one line an event, for the vectors, tests and fuzz
+ * target.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,5 +1,5 @@
-/* openai_chat_chunk.c: events become chunks of a stream. This is the hot path of translated streams:
- * what all chunks of a reply have in common is printed once, and no tree is built.
+/* openai_chat_chunk.c: events become chunks of a stream. This is the hot path of translated
+ * streams: what all chunks of a reply have in common is printed once, and no tree is built.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "wire/json_scan.h"
+
 static const struct fh_slice usage_at = FH_LIT_INIT("/usage");
 static const struct fh_slice prompt_at = FH_LIT_INIT("/usage/prompt_tokens_details");
 static const struct fh_slice completion_at = FH_LIT_INIT("/usage/completion_tokens_details");
@@ -243,13 +245,38 @@ static void note(struct fh_watch *watch, yyjson_val *root)
     }
 }
 
+enum { PARSE_MAX = 1 << 16, DEPTH_MAX = 256 };
+
+/* note_large looks only for what an answer used: one of that size is no error, and parsing it would
+ * cost a multiple of its bytes. */
+static bool note_large(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice body)
+{
+    static const struct fh_slice name = FH_LIT_INIT("usage");
+    struct fh_json_member at;
+    struct fh_usage news = {0};
+    struct fh_error error;
+    yyjson_val *usage = NULL;
+
+    if (fh_json_scan(body, &name, &at, 1, DEPTH_MAX, &error) != FH_OK) {
+        return false;
+    }
+    if (at.value.ptr != NULL && fh_json_parse(scratch, at.value, &usage, &error) == FH_OK &&
+        yyjson_is_obj(usage)) {
+        fh_openai_chat_read_usage(&news, usage);
+        fh_usage_merge(&watch->usage, &news);
+    }
+    return true;
+}
+
 void fh_openai_chat_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                                struct fh_slice body)
 {
     yyjson_val *root = NULL;
     struct fh_error error;
 
-    if (fh_json_parse(scratch, body, &root, &error) == FH_OK) {
+    if (body.len > PARSE_MAX) {
+        watch->ended = note_large(watch, scratch, body);
+    } else if (fh_json_parse(scratch, body, &root, &error) == FH_OK && yyjson_is_obj(root)) {
         note(watch, root);
         watch->usage_only = false;
         watch->ended = !watch->failed;
