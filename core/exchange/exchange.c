@@ -86,16 +86,37 @@ void fh_x_end(struct fh_exchange *x, bool clean)
     x->deadline_us = 0;
 }
 
+/* sentence makes the first `len` bytes of `text` fit to be said. Names and paths that a client sent
+ * stand in them: one may be longer than a sentence, or no UTF-8. */
+static struct fh_slice sentence(char *text, size_t len)
+{
+    if (len >= MESSAGE_MAX) {
+        len = MESSAGE_MAX - 1;
+        while (len > 0 && ((uint8_t)text[len - 1] & 0xc0) == 0x80) {
+            len--;
+        }
+        len -= len > 0 && (uint8_t)text[len - 1] >= 0xc0 ? 1 : 0; /* its first byte as well */
+    }
+    if (!fh_utf8_ok(fh_slice(text, len))) {
+        for (size_t i = 0; i < len; i++) {
+            text[i] = (uint8_t)text[i] < 0x80 ? text[i] : '?';
+        }
+    }
+    return fh_slice(text, len);
+}
+
 /* fh_x_fault says what the client will be told if nothing better comes. */
 void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...)
 {
-    struct fh_buf message = fh_buf_in_arena(x->arena, MESSAGE_MAX);
+    char text[MESSAGE_MAX];
     va_list args;
 
     va_start(args, fmt);
-    fh_buf_vprintf(&message, fmt, args);
+    int len = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    x->fault = (struct fh_fault){.kind = kind, .message = fh_buf_slice(&message)};
+    FH_ASSERT(len >= 0);
+    x->fault = (struct fh_fault){.kind = kind,
+                                 .message = fh_dup(x->arena, sentence(text, (size_t)len))};
     x->fault_seen = true;
 }
 

@@ -371,6 +371,12 @@ static struct fh_slice story(struct fh_arena *arena, const struct row *row, size
 #define OPENAI "/v1/chat/completions"
 #define ID     "req_01dbqmk9000000000000000000"
 
+#define E16       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+#define E128      E16 E16 E16 E16 E16 E16 E16 E16
+#define E1024     E128 E128 E128 E128 E128 E128 E128 E128
+#define LONG_PATH "/" E1024 E1024 E1024
+#define LONG_WANT "head 404*; end; \n*nothing at /" E1024 "*\xc3\xa9\"*"
+
 static const struct row rows[] = {
     {.name = "passed, whole",
      .attempt = {{.json = A_REPLY}},
@@ -599,6 +605,10 @@ static const struct row rows[] = {
     {.name = "wrong path",
      .path = "/v2/messages",
      .want = "head 404*; end; \n*nothing at /v2/messages*"},
+    {.name = "a path that is no UTF-8",
+     .path = "/v1/\xc3(\xff",
+     .want = "head 404*; end; \n*nothing at /v1/?(?.*"},
+    {.name = "a path that is longer than a sentence", .path = LONG_PATH, .want = LONG_WANT},
     {.name = "wrong method",
      .method = "GET",
      .want = "head 405*; end; \n*does not take this method*"},
