@@ -181,30 +181,53 @@ void *fh_arena_try(struct fh_arena *arena, size_t size)
     return fh_arena_raw(arena, size);
 }
 
-void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t size)
+/* extension is by how much the last piece has to move the end of what is given out to become `size`
+ * long; false when `old` is not the last, or the chunk has not that much left. */
+static bool extension(const struct fh_arena *arena, const void *old, size_t old_size,
+                      size_t size, size_t *more)
 {
     size_t old_room = round_up(fh_max(old_size, 1));
+
+    if (old == NULL || (const uint8_t *)old + old_room != arena->at) {
+        return false;
+    }
+    *more = round_up(size) - fh_min(old_room, round_up(size));
+    return *more <= arena->left;
+}
+
+void *fh_arena_grow(struct fh_arena *arena, void *old, size_t old_size, size_t size)
+{
+    size_t more = 0;
 
     if (old != NULL && size <= old_size) {
         return old;
     }
-    if (old != NULL && (uint8_t *)old + old_room == arena->at && size <= arena->cap) {
-        size_t more = round_up(size) - fh_min(old_room, round_up(size));
-
-        if (more <= arena->left && arena->used + more <= arena->cap) {
-            arena->at += more;
-            arena->left -= more;
-            arena->used += more;
-            UNPOISON(old, size);
-            return old;
-        }
+    if (extension(arena, old, old_size, size, &more)) {
+        arena->at += more;
+        arena->left -= more;
+        arena->used += more;
+        UNPOISON(old, size);
+        return old;
     }
-    void *fresh = fh_arena_try(arena, size);
+    void *fresh = fh_arena_raw(arena, size);
 
-    if (fresh != NULL && old != NULL) {
-        memcpy(fresh, old, fh_min(old_size, size));
+    return old == NULL ? fresh : memcpy(fresh, old, old_size);
+}
+
+void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t size)
+{
+    size_t more = 0, after = 0;
+
+    if (size > arena->cap) {
+        return NULL;
     }
-    return fresh;
+    if (!extension(arena, old, old_size, size, &more)) {
+        more = size > old_size ? round_up(size) : 0;
+    }
+    if (!fh_add_ok(arena->used, more, &after) || after > arena->cap) {
+        return NULL;
+    }
+    return fh_arena_grow(arena, old, old_size, size);
 }
 
 size_t fh_arena_used(const struct fh_arena *arena)

@@ -42,8 +42,9 @@ void *fh_arena_raw(struct fh_arena *arena, size_t size);
 /* fh_arena_try gives `size` bytes, not zeroed, or NULL when that would pass the cap. */
 FH_NODISCARD void *fh_arena_try(struct fh_arena *arena, size_t size);
 
-/* fh_arena_resize makes the piece `old` of `old_size` bytes `size` long, in place when it is the
- * last one given out and fits, else by copying. It keeps to the cap as fh_arena_try does. */
+/* fh_arena_grow makes the piece `old` of `old_size` bytes `size` long, in place when it is the
+ * last one given out and fits, else by copying. fh_arena_resize does so within the cap. */
+void *fh_arena_grow(struct fh_arena *arena, void *old, size_t old_size, size_t size);
 FH_NODISCARD void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size,
                                    size_t size);
 

@@ -34,7 +34,7 @@ void fh_buf_clear(struct fh_buf *buf)
 static uint8_t *resize(struct fh_buf *buf, size_t room)
 {
     if (buf->arena != NULL) {
-        return fh_arena_resize(buf->arena, buf->ptr, buf->room, room);
+        return fh_arena_grow(buf->arena, buf->ptr, buf->room, room);
     }
     uint8_t *ptr = realloc(buf->ptr, room);
 
@@ -54,10 +54,6 @@ uint8_t *fh_buf_reserve(struct fh_buf *buf, size_t n)
         size_t room = fh_min(fh_max(fh_max(buf->room * 2, want), ROOM_MIN), buf->max);
         uint8_t *ptr = resize(buf, fh_max(room, 1));
 
-        if (ptr == NULL) {
-            buf->failed = true;
-            return NULL;
-        }
         buf->ptr = ptr;
         buf->room = fh_max(room, 1);
     }

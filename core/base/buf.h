@@ -4,7 +4,8 @@
  * A buffer is born with a `max`. The first append that would pass it sets `failed` and changes
  * nothing, later ones do nothing: an encoder returns void and its caller looks at `failed` once,
  * at the end. Memory comes from an arena when one is given, else from the heap (then fh_buf_fini
- * releases it).
+ * releases it). `max` is the only bound: an arena's cap is for what is not written through a
+ * buffer, else a text could end early without anybody having chosen where.
  *
  *     FH_AUTO(fh_buf_fini) struct fh_buf out = fh_buf_on_heap(4096);
  *     fh_buf_append(&out, FH_LIT("data: "));
