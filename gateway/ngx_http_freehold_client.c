@@ -81,6 +81,10 @@ ngx_http_freehold_client_bytes(ngx_http_freehold_ctx_t *ctx, struct fh_slice byt
     u_char     *p;
     ngx_buf_t  *b;
 
+    if (ctx->request->header_only) {
+        return;    /* HEAD: a body would be taken for the next answer */
+    }
+
     b = ctx->pending;
 
     if (b == NULL) {
@@ -155,6 +159,10 @@ ngx_http_freehold_client_flush(ngx_http_freehold_ctx_t *ctx)
 
     if (ctx->gone || ctx->rc == NGX_ERROR) {
         return NGX_ERROR;
+    }
+
+    if (ctx->request->header_only) {
+        return NGX_OK;    /* the header was the last there is */
     }
 
     b = ctx->pending;

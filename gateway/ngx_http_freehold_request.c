@@ -330,6 +330,7 @@ ngx_http_freehold_read_body(ngx_http_freehold_ctx_t *ctx, uint64_t max)
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
 
         ctx->body = 0;    /* the call did not take its reference: the handler returns */
+        r->keepalive = 0;    /* what is left of the body is not the next request */
 
         if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
             fh_exchange_body_failed(ctx->exchange, FH_REFUSE_TOO_LARGE);

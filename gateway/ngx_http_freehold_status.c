@@ -91,6 +91,9 @@ ngx_http_freehold_error(ngx_http_request_t *r)
         { 413, FH_REFUSE_TOO_LARGE,
           FH_LIT_INIT("The body is larger than this gateway's body_max.") },
         { 414, FH_REFUSE_BAD_REQUEST, FH_LIT_INIT("The path and its query are too long.") },
+        { 501, FH_REFUSE_BAD_REQUEST,
+          FH_LIT_INIT("This transfer encoding is not known here: send the body's length.") },
+        { 505, FH_REFUSE_BAD_REQUEST, FH_LIT_INIT("This version of HTTP is not known here.") },
         { 503, FH_REFUSE_STARTING,
           FH_LIT_INIT("The gateway has no policy yet: its control is starting or not running.") },
     };
@@ -108,9 +111,12 @@ ngx_http_freehold_error(ngx_http_request_t *r)
 
     dialect = fh_dialect(FH_DIALECT_OPENAI_CHAT);
 
-    if (ngx_strlcasestrn(r->request_line.data, r->request_line.data + r->request_line.len,
-                         (u_char *) "/messages", sizeof("/messages") - 2)
-        != NULL)
+    /* there is none when its first line could not be read */
+
+    if (r->request_line.len >= sizeof("/messages") - 1
+        && ngx_strlcasestrn(r->request_line.data, r->request_line.data + r->request_line.len,
+                            (u_char *) "/messages", sizeof("/messages") - 2)
+           != NULL)
     {
         dialect = fh_dialect(FH_DIALECT_ANTHROPIC);
     }

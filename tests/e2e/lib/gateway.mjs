@@ -158,6 +158,17 @@ export function checkBooks(records) {
   return ids;
 }
 
+/* hangUp closes the connections that fetch keeps. One on which nothing was asked would hold up a
+ * gateway that wants to stop. */
+async function hangUp() {
+  const place = Symbol.for('undici.globalDispatcher.1');
+  const old = globalThis[place];
+  if (old) {
+    globalThis[place] = new old.constructor();
+    await old.destroy();
+  }
+}
+
 async function stop(gw) {
   if (gw.child.exitCode === null && gw.child.signalCode === null) {
     gw.child.kill('SIGTERM');
@@ -178,6 +189,7 @@ async function houseRules(gw, env) {
     now = await workers(gw);
     records = await gw.journal();
   } finally {
+    await hangUp();
     ({ code } = await stop(gw));
   }
   const words = [...Object.values({ ...secrets, ...env }), ...gw.keys, gw.key];

@@ -19,10 +19,10 @@ import { anthropicEvents, anthropicReply, openaiEvents, openaiReply } from './wi
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 
-/* parse takes one whole request off `bytes`; undefined while it is not all there. */
+/* parse takes one whole request off `bytes`; else it gives how many bytes to wait for. */
 function parse(bytes) {
   const end = bytes.indexOf(HEAD_END);
-  if (end < 0) return undefined;
+  if (end < 0) return { wait: bytes.length + 1 };
   const [first, ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n');
   const [method, target] = first.split(' ');
   const headers = {};
@@ -32,19 +32,19 @@ function parse(bytes) {
     const value = line.slice(colon + 1).trim();
     headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
   }
-  const length = Number(headers['content-length'] ?? 0);
   const start = end + HEAD_END.length;
-  if (bytes.length < start + length) return undefined;
-  const raw = bytes.subarray(start, start + length);
+  const size = start + Number(headers['content-length'] ?? 0);
+  if (bytes.length < size) return { wait: size };
+  const raw = bytes.subarray(start, size);
   const [path, query = ''] = target.split('?');
-  const ask = { method, path, query, headers, raw, size: start + length };
+  const ask = { method, path, query, headers, raw, size };
   ask.dialect = /\/messages/.test(path) ? 'anthropic' : 'openai';
   try {
     ask.body = JSON.parse(raw.toString());
   } catch {
     ask.body = undefined;
   }
-  return ask;
+  return { ask };
 }
 
 /* What an answer writes to. `closed` resolves when the other side or we ended it. */
@@ -90,25 +90,35 @@ export async function upstream(t, script, { tls: identity, connected } = {}) {
     socket.setNoDelay(true);
     const line = lineOf(socket);
     if (connected) await connected(line, connection.n);
-    let rest = Buffer.alloc(0);
+    let pieces = [];
+    let size = 0;
+    let wait = 1;
     let busy = Promise.resolve();
     socket.on('data', (data) => {
-      if (rest.length === 0) up.begun++;
+      if (size === 0) up.begun++;
       connection.bytes += data.length;
-      rest = rest.length ? Buffer.concat([rest, data]) : data;
-      for (let ask = parse(rest); ask; ask = parse(rest)) {
-        const got = ask;
-        rest = rest.subarray(got.size);
-        got.nth = up.asked.length;
-        got.connection = connection.n;
-        got.at = performance.now();
-        up.asked.push(got);
-        busy = busy.then(() => answer(got, line)).catch((error) => {
+      pieces.push(data);
+      size += data.length;
+      while (size >= wait) {
+        const rest = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+        const got = parse(rest);
+        pieces = [rest.subarray(got.ask?.size ?? 0)];
+        size = pieces[0].length;
+        wait = got.wait ?? 1;
+        if (got.ask) take(got.ask);
+      }
+    });
+
+    function take(ask) {
+      Object.assign(ask, { nth: up.asked.length, connection: connection.n });
+      up.asked.push(ask);
+      busy = busy
+        .then(() => answer(ask, line))
+        .catch((error) => {
           up.mistakes.push(error); /* in the script, not in what is tested */
           return line.reset();
         });
-      }
-    });
+    }
   }
 
   const server = identity

@@ -21,8 +21,9 @@ const partsOf = (content) => (Array.isArray(content) ? content : [content]);
 const stopOf = (content, more, dialect) =>
   stops[more.stop ?? (partsOf(content).some((p) => p.tool) ? 'tools' : 'end')][dialect];
 
-/* In fragments of a few characters, such that a stream has several of them. */
-const fragments = (text) => text.match(/.{1,8}/gsu) ?? [''];
+/* In fragments of a few characters, such that a stream has several of them, and never too many. */
+const fragments = (text) =>
+  text.match(new RegExp(`.{1,${Math.max(8, Math.ceil(text.length / 200))}}`, 'gsu')) ?? [''];
 
 export function anthropicUsage(usage) {
   return {
