@@ -393,8 +393,8 @@ static void pass_event(struct fh_exchange *x, const struct fh_sse_event *event)
             fh_x_client_bytes(x, event->raw);
         }
     }
-    if (x->scratch != NULL) {
-        fh_arena_reset(x->scratch);
+    if (x->scratch != NULL && fh_arena_used(x->scratch) > 0) {
+        fh_arena_trim(x->scratch); /* few events are parsed: a stream holds nothing for them */
     }
 }
 
