@@ -99,7 +99,9 @@ static struct fh_slice sentence(char *text, size_t len)
     }
     if (!fh_utf8_ok(fh_slice(text, len))) {
         for (size_t i = 0; i < len; i++) {
-            text[i] = (uint8_t)text[i] < 0x80 ? text[i] : '?';
+            if ((uint8_t)text[i] >= 0x80) {
+                text[i] = '?';
+            }
         }
     }
     return fh_slice(text, len);
