@@ -216,7 +216,8 @@ void *fh_arena_grow(struct fh_arena *arena, void *old, size_t old_size, size_t s
 
 void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t size)
 {
-    size_t more = 0, after = 0;
+    size_t more = 0;
+    size_t after = 0;
 
     if (size > arena->cap) {
         return NULL;
