@@ -36,6 +36,7 @@ static ngx_int_t ngx_http_freehold_upstream_open(ngx_http_freehold_upstream_t *u
 static void ngx_http_freehold_upstream_opened(ngx_event_t *ev);
 static void ngx_http_freehold_upstream_tls(ngx_http_freehold_upstream_t *u);
 static void ngx_http_freehold_upstream_tls_done(ngx_connection_t *c);
+static void ngx_http_freehold_upstream_tls_result(ngx_http_freehold_upstream_t *u);
 static void ngx_http_freehold_upstream_established(ngx_http_freehold_upstream_t *u);
 static void ngx_http_freehold_upstream_failed(ngx_http_freehold_upstream_t *u,
     const char *why);
@@ -516,19 +517,15 @@ ngx_http_freehold_upstream_tls(ngx_http_freehold_upstream_t *u)
         return;
     }
 
-    if (rc == NGX_OK) {
-        ngx_http_freehold_upstream_established(u);
+    /* a provider that is quick, or a worker that is slow */
 
-    } else {
-        ngx_http_freehold_upstream_failed(u, "the TLS handshake failed");
-    }
+    ngx_http_freehold_upstream_tls_result(u);
 }
 
 
 static void
 ngx_http_freehold_upstream_tls_done(ngx_connection_t *c)
 {
-    long                           verified;
     ngx_connection_t              *client;
     ngx_http_freehold_upstream_t  *u = c->data;
     ngx_http_freehold_ctx_t       *ctx = u->ctx;
@@ -536,6 +533,26 @@ ngx_http_freehold_upstream_tls_done(ngx_connection_t *c)
     FH_ASSERT(u->magic == NGX_HTTP_FREEHOLD_MAGIC);
 
     client = ctx->request->connection;
+
+    ngx_http_freehold_upstream_tls_result(u);
+
+    (void) ngx_http_freehold_pump(ctx);
+
+    ngx_http_run_posted_requests(client);
+}
+
+
+/*
+ * Whom the handshake led to, if to anybody.
+ */
+
+static void
+ngx_http_freehold_upstream_tls_result(ngx_http_freehold_upstream_t *u)
+{
+    long               verified;
+    ngx_connection_t  *c = u->peer.connection;
+    ngx_connection_t  *client = u->ctx->request->connection;
+
     verified = SSL_get_verify_result(c->ssl->connection);
 
     if (c->ssl->handshaked && verified == X509_V_OK) {
@@ -551,10 +568,6 @@ ngx_http_freehold_upstream_tls_done(ngx_connection_t *c)
     } else {
         ngx_http_freehold_upstream_failed(u, "the TLS handshake failed");
     }
-
-    (void) ngx_http_freehold_pump(ctx);
-
-    ngx_http_run_posted_requests(client);
 }
 
 

@@ -62,7 +62,7 @@ function lineOf(socket) {
       return closed;
     },
     reset: () => {
-      socket.resetAndDestroy();
+      (socket.below ?? socket).resetAndDestroy();
       return closed;
     },
     stall: () => closed,
@@ -75,6 +75,8 @@ export async function upstream(t, script, { tls: identity, connected } = {}) {
   const turns = Array.isArray(script) ? script : undefined;
   const up = { asked: [], begun: 0, connections: [], open: new Set(), mistakes: [] };
 
+  const below = new Map();
+
   async function answer(ask, line) {
     let todo = turns ? turns[Math.min(ask.nth, turns.length - 1)] : script;
     /* an answer that is made from the request gives another answer */
@@ -85,6 +87,7 @@ export async function upstream(t, script, { tls: identity, connected } = {}) {
     const connection = { n: up.connections.length + 1, servername: socket.servername, bytes: 0 };
     up.connections.push(connection);
     up.open.add(socket);
+    socket.below = below.get(socket.remotePort);
     socket.on('error', () => {});
     socket.on('close', () => up.open.delete(socket));
     socket.setNoDelay(true);
@@ -125,7 +128,13 @@ export async function upstream(t, script, { tls: identity, connected } = {}) {
     ? tls.createServer(identity, serve)
     : net.createServer(serve);
   server.on('tlsClientError', () => {});
-  if (identity) server.on('connection', (socket) => socket.on('error', () => {}));
+  if (identity) {
+    /* a TLS socket cannot be reset, what it stands on can */
+    server.on('connection', (socket) => {
+      socket.on('error', () => {});
+      below.set(socket.remotePort, socket);
+    });
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   up.port = server.address().port;
