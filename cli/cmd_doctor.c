@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/capture.h"
 #include "cli/cli_store.h"
+#include "cli/try_listen.h"
 #include "cli/where.h"
 #include "control/config/config.h"
 #include "control/nginx_conf.h"
@@ -267,40 +268,11 @@ static void look_at_store(struct doctor *d)
 
 /* ---- this machine ---- */
 
-/* bind_error tries to listen where the config says, and gives errno, 0 when it can. */
-static int bind_error(const struct fh_config_listen *place)
-{
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char host[256];
-    char port[8];
-    int one = 1;
-    int error = 0;
-    bool any = fh_eq(place->host, FH_LIT("*"));
-
-    (void)snprintf(host, sizeof(host), "%.*s", FH_ARG(place->host));
-    (void)snprintf(port, sizeof(port), "%u", place->port);
-    if (getaddrinfo(any ? "0.0.0.0" : host, port, &hints, &found) != 0) {
-        return EADDRNOTAVAIL;
-    }
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 1) != 0) {
-        error = errno;
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    freeaddrinfo(found);
-    return error;
-}
-
 static void look_at_ports(struct doctor *d)
 {
     for (size_t i = 0; d->has_config && i < d->cfg.listen.count; i++) {
         const struct fh_config_listen *at = &d->cfg.listen.list[i];
-        int error = bind_error(at);
+        int error = fh_try_listen(at);
 
         if (error == EADDRINUSE) {
             note(d, WARN, "port", "%.*s is taken: by a running Freehold, or by another program",

@@ -1,7 +1,9 @@
 /* cmd_up.c: `freehold up`: gateway, control and engine together, from one config.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/capture.h"
 #include "cli/cli.h"
 #include "cli/supervisor.h"
+#include "cli/try_listen.h"
 #include "cli/where.h"
 #include "control/nginx_conf.h"
 #include "control/state.h"
@@ -170,48 +172,29 @@ static const char *url_of(struct fh_arena *arena, const struct fh_config_listen 
     return cstring(arena, &url);
 }
 
-/* find_nginx looks along PATH, and where Debian has it for users whose PATH does not. */
-static const char *find_nginx(struct fh_arena *arena)
-{
-    const char *path = getenv("PATH");
-    struct fh_slice dirs = fh_cstr(path == NULL ? "" : path);
-    struct fh_slice dir = FH_NONE;
-
-    for (bool last = false; !last;) {
-        struct fh_buf file = fh_buf_in_arena(arena, PATH_MAX);
-
-        last = !fh_split(&dirs, ':', &dir);
-        fh_buf_printf(&file, "%.*s/nginx", FH_ARG(last ? FH_LIT("/usr/sbin") : dir));
-        const char *whole = cstring(arena, &file);
-        if (access(whole, X_OK) == 0) {
-            return whole;
-        }
-    }
-    return NULL;
-}
-
 /* ask_nginx runs `nginx -V`. */
 static bool ask_nginx(struct fh_arena *arena, const char *path, struct fh_nginx *nginx)
 {
-    struct fh_buf command = fh_buf_in_arena(arena, PATH_MAX);
     struct fh_buf said = fh_buf_in_arena(arena, OUTPUT_MAX);
+    const char *const argv[] = {path, "-V", NULL};
 
-    fh_buf_printf(&command, "'%s' -V 2>&1", path);
-    FILE *pipe = popen(cstring(arena, &command), "r"); /* NOLINT(cert-env33-c): our own words */
-    if (pipe == NULL) {
-        return false;
-    }
-    for (uint8_t *to = fh_buf_reserve(&said, FOUND_MAX); to != NULL;
-         to = fh_buf_reserve(&said, FOUND_MAX)) {
-        size_t n = fread(to, 1, FOUND_MAX, pipe);
+    return fh_capture(argv, &said) == 0 && fh_nginx_parse(fh_buf_slice(&said), nginx);
+}
 
-        if (n == 0) {
-            break;
+/* can_listen looks before nginx does: it would try five times and then say so in its log. */
+static int can_listen(const struct up *up)
+{
+    for (size_t i = 0; i < up->config.listen.count; i++) {
+        const struct fh_config_listen *place = &up->config.listen.list[i];
+        int error = fh_try_listen(place);
+
+        if (error != 0) {
+            return fh_cli_failed(
+                up->cli, "cannot listen on %.*s: %s; --listen ADDRESS:PORT takes another",
+                FH_ARG(place->text), strerror(error));
         }
-        fh_buf_commit(&said, n);
     }
-    (void)pclose(pipe);
-    return fh_nginx_parse(fh_buf_slice(&said), nginx);
+    return FH_EXIT_OK;
 }
 
 /* lock makes sure that one state directory is run by one `freehold up`. It holds as long as the
@@ -262,7 +245,7 @@ static int find_files(struct up *up, struct fh_supervisor_options *options)
     FH_AUTO(fh_buf_fini) struct fh_buf tried = fh_buf_on_heap(FOUND_MAX);
     const char *module = fh_cli_option(cli, "module");
 
-    options->nginx = find_nginx(cli->arena);
+    options->nginx = fh_capture_find(cli->arena, "nginx", "/usr/sbin");
     if (options->nginx == NULL) {
         return fh_cli_failed(
             cli, "nginx is not installed: apt install nginx-core (any of 1.22 to 1.30)");
@@ -318,6 +301,9 @@ static int fh_cmd_up(struct fh_cli *cli, int argc, char **argv)
             "another `freehold up` runs with the state in %s; --state DIR takes "
             "another directory",
             cli->state_dir);
+    }
+    if ((rc = can_listen(&up)) != FH_EXIT_OK) {
+        return rc;
     }
     options.config_path = fh_state_absolute(cli->arena, cli->config_path);
     options.state_dir = cli->state_dir;

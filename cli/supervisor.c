@@ -94,6 +94,14 @@ static void start_part(struct supervisor *sup, enum fh_part which)
     }
 }
 
+/* signal_part sends a signal to a part, unless it has just died. */
+static void signal_part(const struct part *part, int signo)
+{
+    if (part->child.pid != 0) {
+        fh_engine_child_signal(&part->child, signo);
+    }
+}
+
 /* last_words gives the end of a part's log, where the reason stands. */
 static struct fh_slice last_words(struct supervisor *sup, const struct part *part)
 {
@@ -307,7 +315,7 @@ static void stop(struct supervisor *sup)
     if (sup->stop_us == 0) {
         sup->stop_us = now_us();
         /* requests under way may end; nothing new is taken */
-        fh_engine_child_signal(&sup->part[FH_PART_GATEWAY].child, SIGQUIT);
+        signal_part(&sup->part[FH_PART_GATEWAY], SIGQUIT);
         return;
     }
     sup->hurry = true; /* asked twice */
@@ -327,7 +335,7 @@ static bool wind_down(struct supervisor *sup)
 
     if (gateway->child.pid != 0) {
         if (over) {
-            fh_engine_child_signal(&gateway->child, SIGTERM);
+            signal_part(gateway, SIGTERM);
         }
         return false;
     }
@@ -340,7 +348,7 @@ static bool wind_down(struct supervisor *sup)
         if (now - sup->stop_us > 2 * (uint64_t)GRACE_US) {
             fh_engine_child_kill(&control->child);
         } else {
-            fh_engine_child_signal(&control->child, SIGTERM);
+            signal_part(control, SIGTERM);
         }
         return false;
     }
@@ -353,7 +361,7 @@ static void take_signal(struct supervisor *sup)
 
     while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP) {
-            fh_engine_child_signal(&sup->part[FH_PART_CONTROL].child, SIGHUP);
+            signal_part(&sup->part[FH_PART_CONTROL], SIGHUP);
         } else {
             stop(sup);
         }
