@@ -57,7 +57,7 @@ export function bothDialects(up, more = {}) {
 }
 
 /* Below the range from which the system gives ports, so that nobody gets it meanwhile by accident. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 20000 + Math.floor(Math.random() * 10000);
     const probe = net.createServer();
@@ -72,11 +72,12 @@ async function freePort() {
   }
 }
 
-/* start runs `freehold up` until its line `ready URL KEY`. */
-async function start(gw, env) {
+/* start runs `freehold up` until its line `ready URL KEY`, or `until` something else is said. */
+async function start(gw, env, { inherit, patience = 30000, until = /^ready (\S+) (\S+)$/m } = {}) {
   const args = ['up', '--config', gw.config, '--state', gw.state];
+  const own = { PATH: process.env.PATH, HOME: gw.dir, LANG: 'C.UTF-8' };
   const child = spawn(program, args, {
-    env: { PATH: process.env.PATH, HOME: gw.dir, LANG: 'C.UTF-8', ...secrets, ...env },
+    env: { ...(inherit ? process.env : own), ...secrets, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   watch(child);
@@ -91,16 +92,17 @@ async function start(gw, env) {
     child.stdout.on('data', (data) => {
       gw.output += data;
       said += data;
-      const line = /^ready (\S+) (\S+)$/m.exec(said);
+      const line = until.exec(said);
       if (line) done(line);
     }),
   );
-  const line = await Promise.race([ready, gw.exited.then(() => null), sleep(30000, null, { ref: false })]);
+  const line = await Promise.race([ready, gw.exited.then(() => null), sleep(patience, null, { ref: false })]);
   if (!line) {
     child.kill('SIGKILL');
     throw new Error(`freehold up did not get ready:\n${gw.output}`);
   }
-  [, gw.url, gw.key] = line;
+  gw.url = line[1] ?? `http://127.0.0.1:${gw.port}`;
+  gw.key = line[2] ?? null;
 }
 
 async function tree(pid) {
@@ -193,7 +195,7 @@ async function houseRules(gw, env) {
     await hangUp();
     ({ code } = await stop(gw));
   }
-  const words = [...Object.values({ ...secrets, ...env }), ...gw.keys, gw.key];
+  const words = [...Object.values({ ...secrets, ...env }), ...gw.keys, gw.key].filter(Boolean);
   const bad = gw.log().split('\n').filter((line) => / \[(alert|crit|emerg)\] /.test(line));
 
   assert.equal(code, 0, `exit status of freehold up:\n${gw.output}`);
@@ -257,7 +259,7 @@ async function ask(gw, where, { method, body, headers = {}, key = gw.key, signal
   return got;
 }
 
-export async function gateway(t, config, { env = {}, rules = {} } = {}) {
+export async function gateway(t, config, { env = {}, rules = {}, ...how } = {}) {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'freehold-e2e-'));
   atEnd(t, () => rm(dir, { recursive: true, force: true }));
   const gw = { dir, config: path.join(dir, 'freehold.yaml'), state: path.join(dir, 'state') };
@@ -283,7 +285,7 @@ export async function gateway(t, config, { env = {}, rules = {} } = {}) {
   gw.stop = () => stop(gw);
   gw.start = async () => {
     gw.keys.push(gw.key);
-    await start(gw, env);
+    await start(gw, env, how);
     gw.workersAtStart = await workers(gw);
   };
   gw.log = () => readFileSync(path.join(gw.state, 'log/nginx.log'), 'utf8');
@@ -297,7 +299,7 @@ export async function gateway(t, config, { env = {}, rules = {} } = {}) {
       typeof config === 'string' ? config : { listen: `127.0.0.1:${gw.port}`, ...config },
     );
     try {
-      await start(gw, env);
+      await start(gw, env, how);
       break;
     } catch (e) {
       if (tries === 3 || !/in use/.test(gw.output)) throw e;
