@@ -127,18 +127,20 @@ struct fh_exchange {
     size_t field_count;
 };
 
-/* exchange.c */
+/* exchange_wants.c */
 struct fh_want *fh_x_want(struct fh_exchange *x, enum fh_want_kind kind);
 struct fh_arena *fh_x_scratch(struct fh_exchange *x);
+const struct fh_target *fh_x_target(const struct fh_exchange *x);
 void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes);
 void fh_x_status(struct fh_exchange *x, uint16_t status);
 void fh_x_out(struct fh_exchange *x, size_t max);
 void fh_x_release(struct fh_exchange *x, bool keep);
 void fh_x_end(struct fh_exchange *x, bool clean);
-bool fh_x_more_targets(const struct fh_exchange *x);
-const struct fh_target *fh_x_target(const struct fh_exchange *x);
 FH_PRINTF(3, 4)
 void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...);
+
+/* exchange.c */
+bool fh_x_more_targets(const struct fh_exchange *x);
 void fh_x_attempt_failed(struct fh_exchange *x, bool another_may_do);
 
 /* exchange_recognise.c */
