@@ -428,6 +428,8 @@ static void translate_event(struct fh_exchange *x, const struct fh_sse_event *ev
         failed_event(x, fh_buf_slice(&x->out));
     } else if (x->out.failed) {
         fh_x_stream_cut(x, "an event is too large when translated");
+    } else if (x->watch.ended && !x->finish_seen) {
+        fh_x_stream_cut(x, "it ended without a reason to end");
     } else if (x->watch.ended) {
         ended(x, fh_buf_slice(&x->out));
     } else if (x->out.len > 0) {

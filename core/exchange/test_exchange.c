@@ -452,6 +452,12 @@ static const struct row rows[] = {
      .want = "intent 1 oai/u; send +usage; head 200 x-freehold-attempts=1; settle ok 200 12+7; "
              "keep; end; \n"
              "*text_delta\",\"text\":\"Hello\"*message_stop*"},
+    {.name = "translated, a stream that ends without a reason",
+     .body = ASK_SSE,
+     .targets = "O",
+     .attempt = {{.sse = O_DELTA O_DONE}},
+     .want = "intent 1 oai/u; send +usage; head 200 x-freehold-attempts=1; drop; settle cut "
+             "200 *~; end; \n*event: error*it ended without a reason to end*"},
     {.name = "translated, a stream that is cut",
      .body = ASK_SSE,
      .targets = "O",
