@@ -5,6 +5,11 @@
 #include "control/state.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
+
+enum {
+    NICENESS = 5
+}; /* it works behind the requests: where all processors are busy, they go first */
 
 static void say(const char *line)
 {
@@ -23,6 +28,7 @@ static int control(struct fh_cli *cli, int argc, char **argv)
 
     FH_UNUSED(argc);
     FH_UNUSED(argv);
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     switch (fh_daemon_run(&options)) {
     case FH_OK:
         return FH_EXIT_OK;
