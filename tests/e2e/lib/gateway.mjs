@@ -25,15 +25,6 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const program = process.env.FREEHOLD_BIN ?? path.join(root, 'build/freehold');
 
-/* For a build with sanitizers; nginx itself is none, so their library has to be there first. */
-const sanitizers = Object.fromEntries(
-  [
-    ['LD_PRELOAD', process.env.FREEHOLD_PRELOAD],
-    ['ASAN_OPTIONS', process.env.ASAN_OPTIONS],
-    ['UBSAN_OPTIONS', process.env.UBSAN_OPTIONS],
-  ].filter(([, value]) => value),
-);
-
 const secrets = { ANT_KEY: 'sk-ant-test-f3ea9c51', OAI_KEY: 'sk-oai-test-77b1d0c4' };
 
 /* bothDialects is a config with a provider of each dialect at `up`, and models that lead to the one,
@@ -84,7 +75,7 @@ export async function freePort() {
 /* start runs `freehold up` until its line `ready URL KEY`, or `until` something else is said. */
 async function start(gw, env, { inherit, patience = 30000, until = /^ready (\S+) (\S+)$/m } = {}) {
   const args = ['up', '--config', gw.config, '--state', gw.state];
-  const own = { PATH: process.env.PATH, HOME: gw.dir, LANG: 'C.UTF-8', ...sanitizers };
+  const own = { PATH: process.env.PATH, HOME: gw.dir, LANG: 'C.UTF-8' };
   const child = spawn(program, args, {
     env: { ...(inherit ? process.env : own), ...secrets, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
