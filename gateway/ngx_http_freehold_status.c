@@ -128,7 +128,7 @@ ngx_http_freehold_error(ngx_http_request_t *r)
     id = ngx_http_freehold_new_id((uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
     fh_request_id_print(&id, text);
 
-    dialect->encode_fault(&json, arena, fh_cstr(text), &fault, false);
+    dialect->encode_fault(&json, arena, fh_cstr(text), &fault, FH_FRAMING_NONE);
 
     rc = ngx_http_freehold_answer(r, r->err_status, fh_buf_slice(&json));
 

@@ -5,6 +5,7 @@
 #include "vector.h"
 
 #include "dialect/dialect.h"
+#include "wire/sse.h"
 
 #include <dirent.h>
 
@@ -90,7 +91,7 @@ static void on_reply(struct fh_buf *out, struct fh_arena *arena, const struct fh
         return;
     }
     if (events.list[0].kind == FH_EVENT_ERROR) {
-        to->encode_fault(out, arena, frame.request_id, &events.list[0].fault, false);
+        to->encode_fault(out, arena, frame.request_id, &events.list[0].fault, FH_FRAMING_NONE);
     } else {
         to->encode_reply(out, arena, &frame, &events, &loss);
     }
@@ -107,7 +108,7 @@ static void on_stream(struct fh_buf *out, struct fh_arena *arena, const struct f
     void *encoder = to->stream_encoder_new(arena, &frame);
     struct fh_loss loss = {.arena = arena};
     struct fh_complaint why = {0};
-    struct fh_sse_event wire;
+    struct fh_frame wire;
 
     fh_sse_feed(sse, body);
     while (fh_sse_next(sse, &wire) == FH_STEP_EVENT) {
@@ -137,7 +138,7 @@ static void on_fault(struct fh_buf *out, struct fh_arena *arena, const struct fh
     from->decode_fault(&fault, arena, (uint16_t)strtoul((const char *)status.ptr, NULL, 10),
                        wire);
     fh_buf_printf(out, "%u\n", to->fault_status(&fault));
-    to->encode_fault(out, arena, frame.request_id, &fault, false);
+    to->encode_fault(out, arena, frame.request_id, &fault, FH_FRAMING_NONE);
     fh_buf_byte(out, '\n');
 }
 
@@ -296,7 +297,7 @@ static struct fh_usage used_streamed(struct fh_arena *arena, const struct fh_dia
     struct fh_events events = {.arena = arena};
     struct fh_usage usage = {0};
     struct fh_complaint why;
-    struct fh_sse_event wire;
+    struct fh_frame wire;
 
     fh_sse_feed(sse, body);
     while (fh_sse_next(sse, &wire) == FH_STEP_EVENT) {

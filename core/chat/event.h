@@ -22,20 +22,24 @@
 
 enum fh_event_kind {
     FH_EVENT_START,       /* id, model, created_s */
-    FH_EVENT_BLOCK_START, /* index, block kind; tool call: id, name; redacted: data in text */
+    FH_EVENT_BLOCK_START, /* index, block kind; tool call: id, name; redacted: data in text, signer;
+                             image, audio: media_type */
     FH_EVENT_TEXT,        /* index, text */
-    FH_EVENT_THINKING,    /* index, text */
-    FH_EVENT_SIGNATURE,   /* index, text: opaque bytes */
-    FH_EVENT_ARGUMENTS,   /* index, text: a fragment of the JSON text */
-    FH_EVENT_REFUSAL,     /* index, text: what the model says when it declines */
-    FH_EVENT_EXTRA,       /* index; a part that only the source dialect knows (a citation, a log
-                             probability): in `extras` */
-    FH_EVENT_BLOCK_STOP,  /* index */
-    FH_EVENT_FINISH,      /* finish, stop_sequence */
-    FH_EVENT_USAGE,       /* usage: merge it */
-    FH_EVENT_ERROR,       /* fault */
-    FH_EVENT_PING,        /* the provider is alive */
-    FH_EVENT_END,         /* the protocol's own end was seen */
+    FH_EVENT_THINKING,  /* index, text */
+    FH_EVENT_SIGNATURE, /* index, text: opaque; signer. Of thinking or of a tool call */
+    FH_EVENT_ARGUMENTS, /* index, text: a fragment of the JSON text */
+    FH_EVENT_REFUSAL,   /* index, text: what the model says when it declines */
+    FH_EVENT_DATA,      /* index, text: a fragment of base64 (image, audio) */
+    FH_EVENT_CITATIONS, /* index; citations of the text so far, in the source's form: in
+                             `extras` */
+    FH_EVENT_EXTRA,     /* index; a part that only the source dialect knows (a log probability):
+                             in `extras` */
+    FH_EVENT_BLOCK_STOP, /* index */
+    FH_EVENT_FINISH,     /* finish, stop_sequence */
+    FH_EVENT_USAGE,      /* usage: merge it */
+    FH_EVENT_ERROR,      /* fault */
+    FH_EVENT_PING,       /* the provider is alive */
+    FH_EVENT_END,        /* the protocol's own end was seen */
 };
 
 /* Why generation ended. */
@@ -46,18 +50,20 @@ enum fh_finish {
     FH_FINISH_LENGTH,
     FH_FINISH_CONTEXT, /* the context window is full */
     FH_FINISH_TOOLS,
-    FH_FINISH_REFUSAL, /* declined or filtered */
-    FH_FINISH_PAUSE,   /* a server tool wants to be continued */
+    FH_FINISH_REFUSAL,   /* declined or filtered */
+    FH_FINISH_PAUSE,     /* a server tool wants to be continued */
+    FH_FINISH_MALFORMED, /* the model's tool call was broken */
     FH_FINISHES,
 };
 
 struct fh_event {
     enum fh_event_kind kind;
     enum fh_dialect_id dialect; /* of the provider: who understands `extras` and `raw` */
-    enum fh_block_kind block;
+    enum fh_block_kind block; /* of the block that the event is about, in each of its events */
+    enum fh_signer signer;
     uint32_t choice; /* 0 unless the client asked for several */
     uint32_t index;  /* of the block within its choice, dense from 0 */
-    struct fh_slice id, name, model, text;
+    struct fh_slice id, name, model, text, media_type;
     uint64_t created_s; /* 0: not said */
     enum fh_finish finish;
     struct fh_slice finish_word; /* the provider's own word */

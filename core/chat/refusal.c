@@ -3,11 +3,13 @@
 #include "chat/refusal.h"
 
 static const struct fh_refusal_row rows[] = {
-#define X(what, again, as, at, os, ot, oc)                  \
+#define X(what, again, as, at, os, ot, oc, bs, bn, gs, gn)  \
     {.name = FH_LIT_INIT(#what),                            \
      .retry = (again),                                      \
      .anthropic = {(as), FH_LIT_INIT(at), FH_LIT_INIT("")}, \
-     .openai = {(os), FH_LIT_INIT(ot), FH_LIT_INIT(oc)}},
+     .openai = {(os), FH_LIT_INIT(ot), FH_LIT_INIT(oc)},    \
+     .bedrock = {(bs), FH_LIT_INIT(bn), FH_LIT_INIT("")},   \
+     .gemini = {(gs), FH_LIT_INIT(gn), FH_LIT_INIT("")}},
     FH_REFUSALS(X)
 #undef X
 };

@@ -29,7 +29,7 @@ struct fh_refusal_shape {
 struct fh_refusal_row {
     struct fh_slice name; /* as in metrics and the journal, such as "NO_SUCH_MODEL" */
     bool retry;           /* the same request may succeed later */
-    struct fh_refusal_shape anthropic, openai;
+    struct fh_refusal_shape anthropic, openai, bedrock, gemini;
 };
 
 /* One error on its way to the client. Slices borrow from the exchange. */

@@ -41,6 +41,15 @@ void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const ch
     }
 }
 
+void fh_chat_request_init(struct fh_chat_request *req, enum fh_dialect_id dialect)
+{
+    *req = (struct fh_chat_request){.dialect = dialect,
+                                    .parallel_tools = -1,
+                                    .include_usage = -1,
+                                    .thinking_shown = -1,
+                                    .format_strict = -1};
+}
+
 struct fh_message *fh_message_add(struct fh_chat_request *req, struct fh_arena *arena,
                                   enum fh_role role)
 {

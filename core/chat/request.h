@@ -15,12 +15,18 @@
 #pragma once
 
 #include "base/json.h"
+#include "chat/field.h"
 #include "chat/loss.h"
 #include "chat/refusal.h"
+#include "chat/seal.h"
 
 enum fh_dialect_id {
     FH_DIALECT_ANTHROPIC,
     FH_DIALECT_OPENAI_CHAT,
+    FH_DIALECT_OPENAI_RESPONSES,
+    FH_DIALECT_BEDROCK,
+    FH_DIALECT_GEMINI,
+    FH_DIALECT_MISTRAL,
     FH_DIALECTS,
 };
 
@@ -61,12 +67,14 @@ enum fh_block_kind {
     FH_BLOCK_IMAGE,
     FH_BLOCK_DOCUMENT, /* PDF, plain text, file */
     FH_BLOCK_AUDIO,
+    FH_BLOCK_VIDEO,
     FH_BLOCK_THINKING, /* text and signature, preserved byte for byte */
     FH_BLOCK_REDACTED, /* thinking that only the provider can read: `data` */
     FH_BLOCK_TOOL_CALL,
     FH_BLOCK_TOOL_RESULT,
     FH_BLOCK_REFUSAL, /* the model declined, in its own words: `text` */
     FH_BLOCK_OPAQUE,  /* a kind only the source dialect knows: `raw` */
+    FH_BLOCK_KINDS,
 };
 
 enum fh_source {
@@ -95,10 +103,14 @@ struct fh_block {
     enum fh_cache cache;
     bool is_error;              /* tool result */
     bool from_string;           /* the source had a bare string here, not a list of parts */
+    bool is_json;               /* tool result: its one text is a JSON value, not words */
+    bool cited;                 /* document: the answer shall cite it */
+    enum fh_signer signer;      /* of `signature` and of redacted `data` */
     struct fh_slice text;       /* text, thinking, refusal */
-    struct fh_slice signature;  /* thinking; opaque bytes */
-    struct fh_slice data;       /* image, document, audio, redacted thinking */
-    struct fh_slice media_type; /* image, document, audio */
+    struct fh_slice signature;  /* thinking, tool call; opaque text, as its signer wrote it */
+    struct fh_slice data;       /* image, document, audio, video, redacted thinking */
+    struct fh_slice media_type; /* image, document, audio, video */
+    struct fh_slice detail;     /* image: how closely to look, in the source's word */
     struct fh_slice name;       /* tool call: function; document: title or file name */
     struct fh_slice id;         /* tool call, tool result: the call's id */
     struct fh_slice
@@ -106,7 +118,10 @@ struct fh_block {
                                    broken JSON, a model made it */
     struct fh_blocks content; /* tool result */
     yyjson_val *raw;          /* opaque: the whole block */
+    yyjson_val *citations;    /* text: of an earlier answer, as the source has them */
     struct fh_slice pointer;  /* of the block in the source body */
+    struct fh_slice
+        cache_at; /* pointer of the breakpoint, where it does not stand in the block */
     struct fh_extras extras;
 };
 
@@ -115,6 +130,7 @@ struct fh_message {
     enum fh_role role;
     struct fh_blocks content;
     bool content_null;       /* OpenAI: an assistant's content may be null */
+    struct fh_slice name;    /* of who speaks */
     struct fh_slice pointer; /* of the message in the source body */
     struct fh_extras extras;
 };
@@ -128,6 +144,7 @@ struct fh_tool {
     enum fh_cache cache;
     yyjson_val *raw; /* not NULL: a tool of the provider's own (web search, …), whole */
     struct fh_slice pointer;
+    struct fh_slice cache_at; /* as in a block */
     struct fh_extras extras;
 };
 
@@ -168,9 +185,19 @@ enum fh_effort {
     FH_EFFORTS,
 };
 
+/* What of a body is said elsewhere at some providers: Claude on Bedrock and Vertex has its model in
+ * the path and its version in the body. */
+struct fh_envelope {
+    bool without_model;
+    bool without_stream;
+    struct fh_slice version; /* not empty: anthropic_version in the body */
+};
+
 struct fh_chat_request {
     enum fh_dialect_id dialect; /* of the source */
     struct fh_slice model;
+    struct fh_envelope envelope; /* of the target */
+    struct fh_slice betas;   /* for the envelope: names of betas, comma between; may be empty */
     struct fh_blocks system; /* Anthropic's top-level field; OpenAI's is a message */
     struct fh_message *first_message, *last_message;
     struct fh_tool *first_tool, *last_tool;
@@ -183,9 +210,8 @@ struct fh_chat_request {
     bool stream;
     int8_t include_usage; /* OpenAI stream_options.include_usage: -1 not given, 0, 1 */
 
-    yyjson_val *max_tokens; /* numbers stay as they were written; NULL: not given */
-    bool max_tokens_is_old; /* OpenAI: came as max_tokens, not as max_completion_tokens */
-    yyjson_val *temperature, *top_p, *top_k, *seed;
+    yyjson_val *value[FH_VALUES]; /* as they were written; NULL: not given */
+    bool max_tokens_is_old;       /* OpenAI: came as max_tokens, not as max_completion_tokens */
     struct fh_slice *stop;
     size_t stop_count;
     bool stop_was_string;
@@ -193,6 +219,7 @@ struct fh_chat_request {
     enum fh_thinking thinking;
     yyjson_val *thinking_budget;
     yyjson_val *thinking_raw;
+    int8_t thinking_shown; /* thoughts come back, in full or summed up: -1 not given, 0, 1 */
     enum fh_effort effort;
 
     enum fh_format format;
@@ -208,6 +235,9 @@ struct fh_chat_request {
     struct fh_extras extras; /* of the top level, and of objects that the fields above were in:
                                 their pointers say where they stood */
 };
+
+/* fh_chat_request_init makes `req` empty: what has a "not given" other than zero has it. */
+void fh_chat_request_init(struct fh_chat_request *req, enum fh_dialect_id dialect);
 
 /* fh_message_add and its kin put a zeroed element at the end of its list. */
 struct fh_message *fh_message_add(struct fh_chat_request *req, struct fh_arena *arena,

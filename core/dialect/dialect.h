@@ -9,16 +9,23 @@
  *     client reply ◀──encode_reply─── events ◀──decode_reply──── provider reply
  *     client SSE  ◀──encode_stream─── events ◀──decode_stream─── provider SSE
  *
- * When both ends speak the same dialect nothing of this runs: the bytes travel, and scan_reply or
- * scan_stream only look at them for what the books need.
+ * Between decode and encode stands fh_settle (chat/settle.h): it takes out what the target cannot
+ * say, as the two ledgers have it, and reports it. When both ends speak the same dialect nothing of
+ * this runs: the bytes travel, and scan_reply or scan_stream only look at them for what the books
+ * need.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
-#include "chat/event.h"
-#include "chat/request.h"
-#include "wire/sse.h"
+#include "chat/settle.h"
+#include "wire/frame.h"
+
+/* Bedrock has two lists of one thing. */
+enum fh_list_kind {
+    FH_LIST_MODELS,
+    FH_LIST_PROFILES, /* inference profiles */
+};
 
 /* What a reply to this client has to say beside the model's words. Borrowed for the exchange. */
 struct fh_reply_frame {
@@ -26,6 +33,19 @@ struct fh_reply_frame {
     struct fh_slice model;      /* for replies whose provider does not name one */
     uint64_t created_s;         /* calendar time of the request */
     bool include_usage;         /* OpenAI: the client asked for a usage chunk */
+    enum fh_framing framing;    /* of the client's stream */
+    const struct fh_chat_request
+        *request; /* what was asked, for dialects whose answers repeat it
+                                              (Responses); NULL: not at hand */
+};
+
+/* What is listed to a client that asks for models. */
+struct fh_listing {
+    const struct fh_slice *names; /* sorted */
+    size_t count;
+    bool one; /* the answer is about names[0] alone */
+    enum fh_list_kind kind;
+    uint64_t created_s; /* for members that must hold a time */
 };
 
 /* What scanning a reply that passes byte for byte found for the books. Start it zeroed. */
@@ -41,7 +61,10 @@ struct fh_watch {
 
 struct fh_dialect {
     enum fh_dialect_id id;
-    struct fh_slice name; /* "anthropic": in configs, journals, loss reports */
+    struct fh_slice name;        /* "anthropic": in configs, journals, loss reports */
+    const struct fh_cell *cells; /* its ledger */
+    enum fh_signer home;         /* whose signatures its providers take */
+    enum fh_framing framing;     /* of its streams, unless the place says otherwise */
 
     /* decode_request reads a client's body (JSON already scanned: wire/json_scan.h).
      *
@@ -54,8 +77,9 @@ struct fh_dialect {
     /* encode_request writes the body for a provider of this dialect; `req->model` is already the
      * provider's name for it. Fields that it cannot carry are added to `loss`.
      *
-     * Returns  FH_OK; FH_E_SUPPORT, with `why`, when leaving a field out would change the meaning
-     *          (n > 1, an image for a dialect without images): then the request is refused.
+     * Requires fh_settle, unless the request came in this dialect.
+     * Returns  FH_OK; FH_E_SUPPORT, with `why`, when a value does not fit (arguments of a call that
+     *          are no JSON object): then the request is refused.
      */
     enum fh_rc (*encode_request)(struct fh_buf *out, struct fh_arena *scratch,
                                  const struct fh_chat_request *req, struct fh_loss *loss,
@@ -72,7 +96,7 @@ struct fh_dialect {
     /* A decoder of one stream: fed one SSE event at a time, gives any number of events. */
     void *(*stream_decoder_new)(struct fh_arena *arena);
     enum fh_rc (*decode_stream)(void *decoder, struct fh_events *out,
-                                const struct fh_sse_event *wire, struct fh_complaint *why);
+                                const struct fh_frame *wire, struct fh_complaint *why);
 
     /* encode_reply writes the whole answer for a client. What it cannot say goes to `loss`, with
      * pointers into the provider's reply. */
@@ -86,10 +110,13 @@ struct fh_dialect {
     void (*encode_stream)(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
                           const struct fh_event *event, struct fh_loss *loss);
 
-    /* encode_fault writes the JSON body of an error, or the stream's error event (whole, with
-     * its framing) when `stream`. fault_status gives the HTTP status that goes with the body. */
+    /* encode_fault writes the JSON body of an error (FH_FRAMING_NONE), or the stream's error event,
+     * whole, with its framing. fault_status gives the HTTP status that goes with the body, fault_name
+     * what goes into x-amzn-errortype (NULL: this dialect has no such thing). */
     void (*encode_fault)(struct fh_buf *out, struct fh_arena *scratch,
-                         struct fh_slice request_id, const struct fh_fault *fault, bool stream);
+                         struct fh_slice request_id, const struct fh_fault *fault,
+                         enum fh_framing framing);
+    struct fh_slice (*fault_name)(const struct fh_fault *fault);
     uint16_t (*fault_status)(const struct fh_fault *fault);
 
     /* decode_fault reads a provider's error body (any status but 200, any content). It always
@@ -101,18 +128,37 @@ struct fh_dialect {
     /* encode_models writes the list of models that a client may use, or, if `one`, the answer to a
      * question for a single one. */
     void (*encode_models)(struct fh_buf *out, struct fh_arena *scratch,
-                          const struct fh_slice *names, size_t count, bool one);
+                          const struct fh_listing *list);
+
+    /* Counting tokens. unwrap_count finds the chat request in the body of a client's count,
+     * wrap_count makes the body of a count of one that encode_request wrote (NULL: it is the body
+     * itself). decode_count reads the answer of a provider (NULL: none of this dialect counts),
+     * encode_count writes it for a client (NULL: its clients cannot ask). */
+    enum fh_rc (*unwrap_count)(struct fh_slice *chat, struct fh_arena *arena,
+                               struct fh_slice body, struct fh_complaint *why);
+    void (*wrap_count)(struct fh_buf *out, struct fh_arena *scratch, struct fh_slice chat);
+    FH_NODISCARD bool (*decode_count)(struct fh_slice body, struct fh_arena *scratch,
+                                      uint64_t *tokens);
+    void (*encode_count)(struct fh_buf *out, uint64_t tokens);
+
+    /* encode_ping writes what keeps a quiet stream alive, with its framing: an event or a comment
+     * that every client of the dialect skips. */
+    void (*encode_ping)(struct fh_buf *out, enum fh_framing framing);
 
     /* Pass-through: look for usage, finish, error and end. Neither needs the bytes to be right;
      * a whole reply that is well-formed JSON has `ended` or `failed` afterwards, any other
      * neither. */
     void (*scan_reply)(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice body);
     void (*scan_stream)(struct fh_watch *watch, struct fh_arena *scratch,
-                        const struct fh_sse_event *wire);
+                        const struct fh_frame *wire);
 };
 
 extern const struct fh_dialect fh_dialect_anthropic;
 extern const struct fh_dialect fh_dialect_openai_chat;
+extern const struct fh_dialect fh_dialect_openai_responses;
+extern const struct fh_dialect fh_dialect_bedrock;
+extern const struct fh_dialect fh_dialect_gemini;
+extern const struct fh_dialect fh_dialect_mistral;
 
 /* fh_dialect gives the table of an id. */
 const struct fh_dialect *fh_dialect(enum fh_dialect_id id);

@@ -28,7 +28,8 @@ static void refuse(struct fh_exchange *x)
     fh_x_field(x, "x-should-retry", row->retry ? FH_LIT("true") : FH_LIT("false"));
     fh_x_status(x, x->client->fault_status(fault));
     fh_x_out(x, FAULT_MAX);
-    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault, false);
+    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault,
+                            FH_FRAMING_NONE);
     if (x->dispatched) {
         fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED,
                     fh_buf_slice(&x->out));
@@ -511,7 +512,7 @@ static void broken(struct fh_exchange *x, const char *why)
 /* next_event draws on the stream's decoder. */
 static bool next_event(struct fh_exchange *x)
 {
-    struct fh_sse_event event;
+    struct fh_frame event;
 
     if (x->state != STATE_STREAM) {
         return false;

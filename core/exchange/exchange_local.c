@@ -36,7 +36,10 @@ bool fh_x_list_models(struct fh_exchange *x, const struct fh_slice *names, size_
         return false;
     }
     fh_x_out(x, MODELS_MAX);
-    x->client->encode_models(&x->out, fh_x_scratch(x), shown, shown_count, one);
+    const struct fh_listing list = {
+        .names = shown, .count = shown_count, .one = one, .created_s = x->frame.created_s};
+
+    x->client->encode_models(&x->out, fh_x_scratch(x), &list);
     answer(x);
     return true;
 }

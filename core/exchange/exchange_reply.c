@@ -378,7 +378,7 @@ static void failed_event(struct fh_exchange *x, struct fh_slice raw)
         x, true); /* cleanly: the error event is the end that every SDK of a dialect notices */
 }
 
-static void pass_event(struct fh_exchange *x, const struct fh_sse_event *event)
+static void pass_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     x->provider->scan_stream(&x->watch, fh_x_scratch(x), event);
     if (x->watch.failed) {
@@ -398,7 +398,7 @@ static void pass_event(struct fh_exchange *x, const struct fh_sse_event *event)
     }
 }
 
-static void translate_event(struct fh_exchange *x, const struct fh_sse_event *event)
+static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     struct fh_arena *scratch = fh_x_scratch(x);
     struct fh_events events = {.arena = scratch, .dialect = x->provider->id};
@@ -439,7 +439,7 @@ static void translate_event(struct fh_exchange *x, const struct fh_sse_event *ev
 }
 
 /* fh_x_event handles one event of the provider's stream. */
-void fh_x_event(struct fh_exchange *x, const struct fh_sse_event *event)
+void fh_x_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     x->events++;
     if (x->passes) {
@@ -490,7 +490,8 @@ void fh_x_stream_cut(struct fh_exchange *x, const char *why)
         return;
     }
     fh_buf_clear(&x->out);
-    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault, true);
+    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
+                            FH_FRAMING_SSE);
     fh_x_settle(x, FH_OUTCOME_CUT, fh_buf_slice(&x->out));
     fh_x_client_bytes(x, fh_buf_slice(&x->out));
     fh_x_end(x, true);

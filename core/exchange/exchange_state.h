@@ -14,6 +14,7 @@
 
 #include "dialect/dialect.h"
 #include "exchange/exchange.h"
+#include "wire/sse.h"
 
 enum {
     TARGETS_MAX = 8, /* as many routes as a model may have */
@@ -156,7 +157,7 @@ enum fh_rc fh_x_build_request(struct fh_exchange *x);
 void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head);
 void fh_x_whole_bytes(struct fh_exchange *x, struct fh_slice bytes);
 void fh_x_whole(struct fh_exchange *x);
-void fh_x_event(struct fh_exchange *x, const struct fh_sse_event *event);
+void fh_x_event(struct fh_exchange *x, const struct fh_frame *event);
 void fh_x_stream_over(struct fh_exchange *x, const char *why);
 void fh_x_stream_cut(struct fh_exchange *x, const char *why);
 void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice content_type,

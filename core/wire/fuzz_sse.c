@@ -15,7 +15,7 @@ static uint32_t digest(struct fh_slice wire, size_t step)
 
     while (wire.len > 0 && got != FH_STEP_ERROR) {
         size_t n = fh_min(step, wire.len);
-        struct fh_sse_event event;
+        struct fh_frame event;
 
         fh_sse_feed(dec, fh_head(wire, n));
         wire = fh_tail(wire, n);

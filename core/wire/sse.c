@@ -87,8 +87,7 @@ static bool event_len(struct fh_slice s, size_t *from, size_t *len)
 }
 
 /* add_data joins the values of several data lines with LF. The first is only lent. */
-static void add_data(struct fh_sse_decoder *dec, struct fh_sse_event *event,
-                     struct fh_slice value)
+static void add_data(struct fh_sse_decoder *dec, struct fh_frame *event, struct fh_slice value)
 {
     if (event->data.ptr == NULL) {
         event->data = value.ptr == NULL ? FH_LIT("") : value;
@@ -102,13 +101,12 @@ static void add_data(struct fh_sse_decoder *dec, struct fh_sse_event *event,
     event->data = fh_buf_slice(&dec->joined);
 }
 
-static void read_lines(struct fh_sse_decoder *dec, struct fh_slice raw,
-                       struct fh_sse_event *event)
+static void read_lines(struct fh_sse_decoder *dec, struct fh_slice raw, struct fh_frame *event)
 {
     size_t line = 0;
     size_t eol = 0;
 
-    *event = (struct fh_sse_event){.raw = raw};
+    *event = (struct fh_frame){.raw = raw};
     fh_buf_clear(&dec->joined);
     if (dec->offset == 0) {
         (void)!fh_take(&raw, fh_slice(byte_order_mark, sizeof(byte_order_mark)));
@@ -134,7 +132,7 @@ static void read_lines(struct fh_sse_decoder *dec, struct fh_slice raw,
 
 /* hand_out makes an event of `raw`. */
 static enum fh_step hand_out(struct fh_sse_decoder *dec, struct fh_slice raw,
-                             struct fh_sse_event *event)
+                             struct fh_frame *event)
 {
     if (raw.len > dec->event_max) {
         return fail(dec, FH_E_LIMIT, "event longer than event_max");
@@ -161,7 +159,7 @@ static size_t piece_len(const struct fh_sse_decoder *dec)
 }
 
 /* gather completes the event that straddles feeds. */
-static enum fh_step gather(struct fh_sse_decoder *dec, struct fh_sse_event *event)
+static enum fh_step gather(struct fh_sse_decoder *dec, struct fh_frame *event)
 {
     size_t len = 0;
 
@@ -184,7 +182,7 @@ static enum fh_step gather(struct fh_sse_decoder *dec, struct fh_sse_event *even
     return FH_STEP_MORE;
 }
 
-enum fh_step fh_sse_next(struct fh_sse_decoder *dec, struct fh_sse_event *event)
+enum fh_step fh_sse_next(struct fh_sse_decoder *dec, struct fh_frame *event)
 {
     size_t len = 0;
 

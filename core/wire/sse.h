@@ -15,14 +15,7 @@
  */
 #pragma once
 
-#include "base/base.h"
-
-/* One event. The slices borrow from the decoder until its next call. */
-struct fh_sse_event {
-    struct fh_slice name; /* of the last `event:` line; empty when there is none */
-    struct fh_slice data; /* of the `data:` lines, joined by LF; empty when there is none */
-    struct fh_slice raw;  /* every byte of it, the empty line that ends it included */
-};
+#include "wire/frame.h"
 
 struct fh_sse_decoder;
 
@@ -49,7 +42,7 @@ void fh_sse_feed(struct fh_sse_decoder *dec, struct fh_slice in);
  * Returns  FH_STEP_EVENT and fills `event`; FH_STEP_MORE when it wants another feed; or
  *          FH_STEP_ERROR, now and for ever after, with the reason in fh_sse_error.
  */
-enum fh_step fh_sse_next(struct fh_sse_decoder *dec, struct fh_sse_event *event);
+enum fh_step fh_sse_next(struct fh_sse_decoder *dec, struct fh_frame *event);
 
 /* fh_sse_at_boundary says whether the stream may end here without losing an event. */
 bool fh_sse_at_boundary(const struct fh_sse_decoder *dec);

@@ -55,7 +55,7 @@ static struct fh_slice story(struct fh_arena *arena, struct fh_slice wire, size_
 {
     struct fh_buf out = fh_buf_in_arena(arena, 4096);
     struct fh_sse_decoder *dec = fh_sse_decoder_new(arena, EVENT_MAX);
-    struct fh_sse_event event;
+    struct fh_frame event;
     enum fh_step got = FH_STEP_MORE;
     size_t passed = 0;
     size_t total = wire.len;

@@ -116,10 +116,10 @@ struct recorded_events recorded_events(struct fh_arena *arena, const struct reco
     return events;
 }
 
-bool recorded_events_next(struct recorded_events *events, struct fh_sse_event *event)
+bool recorded_events_next(struct recorded_events *events, struct fh_frame *event)
 {
     if (events->dec == NULL) {
-        *event = (struct fh_sse_event){0};
+        *event = (struct fh_frame){0};
         while (event->data.len == 0 && fh_split(&events->rest, '\n', &event->data)) {
             event->raw = event->data;
         }

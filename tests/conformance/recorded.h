@@ -45,8 +45,7 @@ struct recorded_events {
 
 struct recorded_events recorded_events(struct fh_arena *arena, const struct recorded_call *call,
                                        size_t cut);
-FH_NODISCARD bool recorded_events_next(struct recorded_events *events,
-                                       struct fh_sse_event *event);
+FH_NODISCARD bool recorded_events_next(struct recorded_events *events, struct fh_frame *event);
 
 /* A request that an SDK really sent. */
 struct recorded_sdk_request {

@@ -302,7 +302,7 @@ static struct passage new_passage(struct fh_arena *arena)
     return p;
 }
 
-static void pass(struct passage *p, const struct fh_sse_event *wire)
+static void pass(struct passage *p, const struct fh_frame *wire)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *scratch = fh_arena_new(ARENA_MAX);
     struct fh_events events = {.arena = scratch};
@@ -328,7 +328,7 @@ static struct fh_slice read_back(struct fh_arena *arena, struct fh_slice stream)
     struct recorded_call ours = {.response = stream};
     struct recorded_events events = recorded_events(arena, &ours, 11);
     struct message *m = new_message(arena);
-    struct fh_sse_event event;
+    struct fh_frame event;
 
     while (recorded_events_next(&events, &event)) {
         struct fh_slice type = text_of(parse(arena, event.data), "type");
@@ -353,7 +353,7 @@ static bool check_message(const struct check *c, struct recorded_events *events)
     struct message *theirs = new_message(c->arena);
     struct passage p = new_passage(c->arena);
     struct fh_buf report = fh_buf_in_arena(c->arena, TEXT_MAX);
-    struct fh_sse_event event;
+    struct fh_frame event;
     bool any = false;
 
     while (!theirs->stopped && recorded_events_next(events, &event)) {

@@ -364,7 +364,7 @@ struct passage {
     struct fh_slice failure; /* what the provider said */
 };
 
-static bool pass(struct passage *p, const struct fh_sse_event *wire, struct fh_complaint *why)
+static bool pass(struct passage *p, const struct fh_frame *wire, struct fh_complaint *why)
 {
     struct fh_events events = {.arena = p->arena};
 
@@ -394,7 +394,7 @@ static bool pass(struct passage *p, const struct fh_sse_event *wire, struct fh_c
 static bool stream_comes_back(struct fh_arena *arena, const struct recorded_call *call)
 {
     struct recorded_events in = recorded_events(arena, call, 0);
-    struct fh_sse_event wire;
+    struct fh_frame wire;
     struct fh_complaint why = {0};
     struct passage p = {.arena = arena,
                         .was = fold_new(arena),
@@ -410,7 +410,7 @@ static bool stream_comes_back(struct fh_arena *arena, const struct recorded_call
         }
     }
     if (call->lines) { /* kept without their framing: no [DONE] */
-        struct fh_sse_event done = {.data = FH_LIT("[DONE]")};
+        struct fh_frame done = {.data = FH_LIT("[DONE]")};
 
         (void)!pass(&p, &done, &why);
     }

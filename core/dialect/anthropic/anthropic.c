@@ -110,6 +110,8 @@ void fh_anthropic_extras_under(const struct fh_extras *extras, const char *paren
 const struct fh_dialect fh_dialect_anthropic = {
     .id = FH_DIALECT_ANTHROPIC,
     .name = FH_LIT_INIT("anthropic"),
+    .home = FH_SIGNER_CLAUDE,
+    .framing = FH_FRAMING_SSE,
     .decode_request = fh_anthropic_decode_request,
     .encode_request = fh_anthropic_encode_request,
     .decode_reply = fh_anthropic_decode_reply,

@@ -20,8 +20,7 @@ enum fh_rc fh_anthropic_decode_reply(struct fh_events *out, struct fh_slice body
                                      struct fh_complaint *why);
 void *fh_anthropic_stream_decoder_new(struct fh_arena *arena);
 enum fh_rc fh_anthropic_decode_stream(void *decoder, struct fh_events *out,
-                                      const struct fh_sse_event *wire,
-                                      struct fh_complaint *why);
+                                      const struct fh_frame *wire, struct fh_complaint *why);
 void fh_anthropic_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
                                const struct fh_reply_frame *frame,
                                const struct fh_events *events, struct fh_loss *loss);
@@ -31,16 +30,16 @@ void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_are
                                 const struct fh_event *event, struct fh_loss *loss);
 void fh_anthropic_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
                                struct fh_slice request_id, const struct fh_fault *fault,
-                               bool stream);
+                               enum fh_framing framing);
 uint16_t fh_anthropic_fault_status(const struct fh_fault *fault);
 void fh_anthropic_decode_fault(struct fh_fault *fault, struct fh_arena *arena, uint16_t status,
                                struct fh_slice body);
 void fh_anthropic_encode_models(struct fh_buf *out, struct fh_arena *scratch,
-                                const struct fh_slice *names, size_t count, bool one);
+                                const struct fh_listing *list);
 void fh_anthropic_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                              struct fh_slice body);
 void fh_anthropic_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
-                              const struct fh_sse_event *wire);
+                              const struct fh_frame *wire);
 
 /* fh_anthropic_finish gives the meaning of a stop_reason, fh_anthropic_stop_reason the word for
  * what an event says: a provider's own where it has no meaning to us. */

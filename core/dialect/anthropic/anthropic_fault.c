@@ -104,15 +104,15 @@ uint16_t fh_anthropic_fault_status(const struct fh_fault *fault)
 
 void fh_anthropic_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
                                struct fh_slice request_id, const struct fh_fault *fault,
-                               bool stream)
+                               enum fh_framing framing)
 {
     FH_UNUSED(scratch);
-    fh_buf_append(out, stream ? FH_LIT("event: error\ndata: ") : FH_NONE);
+    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("event: error\ndata: ") : FH_NONE);
     fh_buf_append(out, FH_LIT("{\"type\":\"error\",\"error\":{\"type\":"));
     fh_json_quote(out, fh_refusal_row(fault->kind)->anthropic.type);
     fh_buf_append(out, FH_LIT(",\"message\":"));
     fh_json_quote(out, fault->message);
     fh_buf_append(out, FH_LIT("},\"request_id\":"));
     fh_json_quote(out, request_id);
-    fh_buf_append(out, stream ? FH_LIT("}\n\n") : FH_LIT("}"));
+    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("}\n\n") : FH_LIT("}"));
 }

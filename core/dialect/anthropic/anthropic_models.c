@@ -22,24 +22,24 @@ static void add_id(yyjson_mut_doc *doc, yyjson_mut_val *obj, const char *key,
 }
 
 void fh_anthropic_encode_models(struct fh_buf *out, struct fh_arena *scratch,
-                                const struct fh_slice *names, size_t count, bool one)
+                                const struct fh_listing *list)
 {
     yyjson_mut_doc *doc = fh_json_new(scratch);
     yyjson_mut_val *root = yyjson_mut_obj(doc);
 
-    if (one) {
-        FH_ASSERT(count == 1);
-        add_model(doc, root, names[0]);
+    if (list->one) {
+        FH_ASSERT(list->count == 1);
+        add_model(doc, root, list->names[0]);
         fh_json_append(out, scratch, root);
         return;
     }
     yyjson_mut_val *data = yyjson_mut_obj_add_arr(doc, root, "data");
 
-    for (size_t i = 0; i < count; i++) {
-        add_model(doc, yyjson_mut_arr_add_obj(doc, data), names[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        add_model(doc, yyjson_mut_arr_add_obj(doc, data), list->names[i]);
     }
     (void)yyjson_mut_obj_add_bool(doc, root, "has_more", false);
-    add_id(doc, root, "first_id", count > 0 ? &names[0] : NULL);
-    add_id(doc, root, "last_id", count > 0 ? &names[count - 1] : NULL);
+    add_id(doc, root, "first_id", list->count > 0 ? &list->names[0] : NULL);
+    add_id(doc, root, "last_id", list->count > 0 ? &list->names[list->count - 1] : NULL);
     fh_json_append(out, scratch, root);
 }

@@ -300,6 +300,8 @@ yyjson_mut_val *fh_anthropic_new_block(yyjson_mut_doc *doc, const struct fh_even
     case FH_BLOCK_IMAGE:
     case FH_BLOCK_DOCUMENT:
     case FH_BLOCK_AUDIO:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_KINDS:
     case FH_BLOCK_TOOL_RESULT:
         fh_loss_add(loss, FH_LIT("/content"), no_counterpart);
         return NULL;
@@ -383,6 +385,8 @@ static void gather(struct gathered *g, yyjson_mut_doc *doc, const struct fh_even
     case FH_EVENT_ARGUMENTS:
         fh_buf_append(&g->arguments, event->text);
         break;
+    case FH_EVENT_CITATIONS:
+    case FH_EVENT_DATA:
     case FH_EVENT_EXTRA:
         if (!ours(event)) {
             fh_extras_lose(&event->extras, loss, no_counterpart);
@@ -454,6 +458,8 @@ static void finish_block(struct gathered *g, yyjson_mut_doc *doc, yyjson_mut_val
     case FH_BLOCK_IMAGE:
     case FH_BLOCK_DOCUMENT:
     case FH_BLOCK_AUDIO:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_KINDS:
     case FH_BLOCK_TOOL_RESULT:
         break;
     }
@@ -506,7 +512,8 @@ void fh_anthropic_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
         const struct fh_event *event = &events->list[i];
 
         if (event->kind == FH_EVENT_ERROR) {
-            fh_anthropic_encode_fault(out, scratch, frame->request_id, &event->fault, false);
+            fh_anthropic_encode_fault(out, scratch, frame->request_id, &event->fault,
+                                      FH_FRAMING_NONE);
             return;
         }
         start = event->kind == FH_EVENT_START ? event : start;

@@ -693,13 +693,13 @@ static enum fh_rc read_stops(struct reader *r, const struct scope *in, const str
 static const struct member top_members[] = {
     NEEDED("model", read_text, struct fh_chat_request, model),
     NEEDED("messages", read_messages, struct fh_chat_request, first_message),
-    TOP("max_tokens", read_number, max_tokens),
+    TOP("max_tokens", read_number, value[FH_FIELD_MAX_TOKENS]),
     TOP("system", read_content, system),
     TOP("stream", read_bool, stream),
     TOP("stop_sequences", read_stops, stop),
-    TOP("temperature", read_number, temperature),
-    TOP("top_p", read_number, top_p),
-    TOP("top_k", read_number, top_k),
+    TOP("temperature", read_number, value[FH_FIELD_TEMPERATURE]),
+    TOP("top_p", read_number, value[FH_FIELD_TOP_P]),
+    TOP("top_k", read_number, value[FH_FIELD_TOP_K]),
     TOP("tools", read_tools, first_tool),
     TOP("tool_choice", read_tool_choice, tool_choice),
     TOP("thinking", read_thinking, thinking),
@@ -717,10 +717,7 @@ enum fh_rc fh_anthropic_decode_request(struct fh_chat_request *req, struct fh_ar
     yyjson_val *root = NULL;
     struct fh_error error;
 
-    *req = (struct fh_chat_request){.dialect = FH_DIALECT_ANTHROPIC,
-                                    .parallel_tools = -1,
-                                    .include_usage = -1,
-                                    .format_strict = -1};
+    fh_chat_request_init(req, FH_DIALECT_ANTHROPIC);
     if (fh_json_parse(arena, body, &root, &error) == FH_E_LIMIT) {
         return too_much(&r, NULL);
     }

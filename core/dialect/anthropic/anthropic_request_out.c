@@ -243,6 +243,8 @@ static enum fh_rc add_simple_block(struct writer *w, yyjson_mut_val *arr,
         add_thinking(w, arr, block);
         return FH_OK;
     case FH_BLOCK_AUDIO:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_KINDS:
         return refuse(w, block->pointer, "anthropic takes no audio");
     case FH_BLOCK_OPAQUE:
         if (w->ours) {
@@ -472,7 +474,8 @@ static enum fh_rc add_tool_choice(struct writer *w, yyjson_mut_val *root)
 static bool may_think(const struct fh_chat_request *req)
 {
     return req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED &&
-           req->temperature == NULL && req->top_p == NULL && req->top_k == NULL;
+           req->value[FH_FIELD_TEMPERATURE] == NULL && req->value[FH_FIELD_TOP_P] == NULL &&
+           req->value[FH_FIELD_TOP_K] == NULL;
 }
 
 static void add_thinking_field(struct writer *w, yyjson_mut_val *root)
@@ -636,7 +639,7 @@ static enum fh_rc settle_foreigners(struct writer *w)
         }
         fh_loss_add(w->loss, e->pointer, row != NULL ? row->why : no_counterpart);
     }
-    if (w->req->seed != NULL) {
+    if (w->req->value[FH_FIELD_SEED] != NULL) {
         fh_loss_add(w->loss, FH_LIT("/seed"), "anthropic takes no seed");
     }
     return FH_OK;
@@ -658,14 +661,14 @@ static void add_stops(struct writer *w, yyjson_mut_val *root)
 
 static void add_sampling(struct writer *w, yyjson_mut_val *root)
 {
-    if (w->req->max_tokens != NULL) {
-        add_number(w, root, "max_tokens", w->req->max_tokens);
+    if (w->req->value[FH_FIELD_MAX_TOKENS] != NULL) {
+        add_number(w, root, "max_tokens", w->req->value[FH_FIELD_MAX_TOKENS]);
     } else if (!w->ours) {
         (void)yyjson_mut_obj_add_uint(w->doc, root, "max_tokens", MAX_TOKENS_DEFAULT);
     }
-    add_number(w, root, "temperature", w->req->temperature);
-    add_number(w, root, "top_p", w->req->top_p);
-    add_number(w, root, "top_k", w->req->top_k);
+    add_number(w, root, "temperature", w->req->value[FH_FIELD_TEMPERATURE]);
+    add_number(w, root, "top_p", w->req->value[FH_FIELD_TOP_P]);
+    add_number(w, root, "top_k", w->req->value[FH_FIELD_TOP_K]);
     add_stops(w, root);
     if (w->req->stream) {
         (void)yyjson_mut_obj_add_bool(w->doc, root, "stream", true);

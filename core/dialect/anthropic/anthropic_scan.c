@@ -11,7 +11,7 @@
 
 /* no_news says whether an event has nothing for the books, at the price of a few comparisons. The
  * data decides like the decoder does; it starts with its type wherever the API wrote it. */
-static bool no_news(const struct fh_sse_event *wire)
+static bool no_news(const struct fh_frame *wire)
 {
     static const struct fh_slice dull[] = {
         FH_LIT_INIT("{\"type\":\"content_block"),
@@ -45,7 +45,7 @@ static void see_fault(struct fh_watch *watch, yyjson_val *root)
 }
 
 void fh_anthropic_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
-                              const struct fh_sse_event *wire)
+                              const struct fh_frame *wire)
 {
     yyjson_val *root = NULL;
     struct fh_error error;

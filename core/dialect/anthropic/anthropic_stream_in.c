@@ -341,7 +341,7 @@ static enum fh_rc unreadable(struct decoder *dec, struct fh_events *out,
 }
 
 enum fh_rc fh_anthropic_decode_stream(void *decoder, struct fh_events *out,
-                                      const struct fh_sse_event *wire, struct fh_complaint *why)
+                                      const struct fh_frame *wire, struct fh_complaint *why)
 {
     struct arrival a = {decoder, out, NULL, why};
     struct fh_error error;

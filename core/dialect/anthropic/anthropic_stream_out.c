@@ -76,7 +76,8 @@ static yyjson_mut_val *new_event(yyjson_mut_doc *doc, const char *type)
 
 static void fail(struct pen *pen, const struct fh_fault *fault)
 {
-    fh_anthropic_encode_fault(pen->out, pen->scratch, pen->enc->frame.request_id, fault, true);
+    fh_anthropic_encode_fault(pen->out, pen->scratch, pen->enc->frame.request_id, fault,
+                              FH_FRAMING_SSE);
     pen->enc->over = true;
 }
 
@@ -147,6 +148,8 @@ static void write_said(struct pen *pen, struct fh_slice text)
     case FH_BLOCK_IMAGE:
     case FH_BLOCK_DOCUMENT:
     case FH_BLOCK_AUDIO:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_KINDS:
     case FH_BLOCK_REDACTED:
     case FH_BLOCK_TOOL_RESULT:
     case FH_BLOCK_OPAQUE:
@@ -465,6 +468,8 @@ void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_are
     case FH_EVENT_SIGNATURE:
         on_fragment(&pen, event);
         break;
+    case FH_EVENT_CITATIONS:
+    case FH_EVENT_DATA:
     case FH_EVENT_EXTRA:
         on_extra(&pen, event);
         break;

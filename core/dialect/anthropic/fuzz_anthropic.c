@@ -132,7 +132,7 @@ static void try_fault(struct fh_slice body, uint16_t status)
 
     fh_dialect_anthropic.decode_fault(&fault, arena, status, body);
     FH_ASSERT(fault.message.len > 0 && fault.kind < FH_REFUSAL_COUNT);
-    fh_dialect_anthropic.encode_fault(&out, arena, FH_LIT("req_1"), &fault, false);
+    fh_dialect_anthropic.encode_fault(&out, arena, FH_LIT("req_1"), &fault, FH_FRAMING_NONE);
     FH_ASSERT(fh_json_parse(arena, fh_buf_slice(&out), &root, &error) == FH_OK);
 }
 

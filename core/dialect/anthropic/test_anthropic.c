@@ -78,7 +78,7 @@ static void on_openai_stream(struct fh_buf *out, struct fh_arena *arena, struct 
     struct fh_buf wire = fh_buf_in_arena(arena, TEXT_MAX);
     void *decoder = from->stream_decoder_new(arena);
     void *encoder = dialect->stream_encoder_new(arena, &frame);
-    struct fh_sse_event event;
+    struct fh_frame event;
 
     loss->arena = arena;
     fh_sse_feed(sse, body);
@@ -122,7 +122,7 @@ static void on_fault(struct fh_buf *out, struct fh_arena *arena, struct fh_slice
     dialect->decode_fault(&fault, arena, (uint16_t)strtoul(digits, NULL, 10), body);
     fh_buf_printf(out, "%.*s %u %.*s\n", FH_ARG(fh_refusal_row(fault.kind)->name),
                   dialect->fault_status(&fault), FH_ARG(fault.message));
-    dialect->encode_fault(out, arena, FH_LIT("req_1"), &fault, false);
+    dialect->encode_fault(out, arena, FH_LIT("req_1"), &fault, FH_FRAMING_NONE);
 }
 
 /* The kinds of input that a vector may have. */

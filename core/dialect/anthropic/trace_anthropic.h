@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dialect/dialect.h"
+#include "wire/sse.h"
 
 static const char *const trace_blocks[] = {
     [FH_BLOCK_TEXT] = "text",         [FH_BLOCK_IMAGE] = "image",
@@ -139,7 +140,7 @@ static inline struct trace_stream trace_sse(struct fh_arena *arena, struct fh_sl
     void *encoder = d->stream_encoder_new(arena, &frame);
     FH_AUTO(fh_arena_free) struct fh_arena *scratch = fh_arena_new(1 << 24);
     enum fh_step got = FH_STEP_MORE;
-    struct fh_sse_event event;
+    struct fh_frame event;
 
     loss->arena = arena;
     while (wire.len > 0 && got != FH_STEP_ERROR && !t.failed) {

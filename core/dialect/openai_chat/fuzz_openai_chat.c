@@ -3,6 +3,7 @@
  * the scan must agree with the decoder. The first byte picks what the rest is, the second the cut.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/dialect.h"
+#include "wire/sse.h"
 
 enum {
     ARENA_MAX = 1 << 22,
@@ -56,7 +57,8 @@ static struct fh_slice reply_again(struct fh_arena *arena, struct fh_slice wire,
         return FH_NONE;
     }
     if (events.list[0].kind == FH_EVENT_ERROR) {
-        chat->encode_fault(&out, arena, frame.request_id, &events.list[0].fault, false);
+        chat->encode_fault(&out, arena, frame.request_id, &events.list[0].fault,
+                           FH_FRAMING_NONE);
         return FH_NONE; /* a fault is told in our words, not again */
     }
     chat->encode_reply(&out, arena, &frame, &events, &loss);
@@ -74,7 +76,7 @@ struct passage {
     bool over; /* nothing is read behind an error or the end */
 };
 
-static bool pass(struct passage *p, const struct fh_sse_event *wire)
+static bool pass(struct passage *p, const struct fh_frame *wire)
 {
     struct fh_events events = {.arena = p->scratch};
     struct fh_complaint why = {0};
@@ -112,7 +114,7 @@ static struct fh_slice stream_again(struct fh_arena *arena, struct fh_slice wire
 
     while (wire.len > 0 && good) {
         size_t n = fh_min(step, wire.len);
-        struct fh_sse_event event;
+        struct fh_frame event;
         enum fh_step got = FH_STEP_MORE;
 
         fh_sse_feed(sse, fh_head(wire, n));
@@ -140,7 +142,7 @@ static struct fh_slice fault_again(struct fh_arena *arena, struct fh_slice wire,
     chat->decode_fault(&fault, arena, (uint16_t)(step * 2), wire);
     FH_ASSERT(fault.message.len > 0 && fh_utf8_ok(fault.message));
     FH_ASSERT(chat->fault_status(&fault) >= 400);
-    chat->encode_fault(&out, arena, frame.request_id, &fault, false);
+    chat->encode_fault(&out, arena, frame.request_id, &fault, FH_FRAMING_NONE);
     return FH_NONE;
 }
 

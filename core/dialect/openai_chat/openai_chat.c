@@ -206,6 +206,7 @@ static const struct {
     {FH_LIT_INIT("stop"), FH_FINISH_STOP_SEQUENCE},
     {FH_LIT_INIT("length"), FH_FINISH_CONTEXT},
     {FH_LIT_INIT("stop"), FH_FINISH_PAUSE},
+    {FH_LIT_INIT("tool_calls"), FH_FINISH_MALFORMED},
 };
 
 enum fh_finish fh_openai_chat_finish_of(struct fh_slice word)
@@ -247,6 +248,8 @@ struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
 const struct fh_dialect fh_dialect_openai_chat = {
     .id = FH_DIALECT_OPENAI_CHAT,
     .name = FH_LIT_INIT("openai_chat"),
+    .home = FH_SIGNER_UNKNOWN,
+    .framing = FH_FRAMING_SSE,
     .decode_request = fh_openai_chat_decode_request,
     .encode_request = fh_openai_chat_encode_request,
     .decode_reply = fh_openai_chat_decode_reply,

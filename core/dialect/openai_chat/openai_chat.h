@@ -132,7 +132,7 @@ yyjson_mut_val *fh_openai_chat_write_usage(yyjson_mut_doc *doc, const struct fh_
 void fh_openai_chat_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                                struct fh_slice body);
 void fh_openai_chat_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
-                                const struct fh_sse_event *wire);
+                                const struct fh_frame *wire);
 
 /* openai_chat_fault.c: fh_openai_chat_read_fault reads an `error` member, or a whole body that is
  * an error. `status` is 0 where the transport had none to say. */
@@ -144,7 +144,7 @@ yyjson_val *fh_openai_chat_error_in(yyjson_val *obj);
 
 void fh_openai_chat_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
                                  struct fh_slice request_id, const struct fh_fault *fault,
-                                 bool stream);
+                                 enum fh_framing framing);
 uint16_t fh_openai_chat_fault_status(const struct fh_fault *fault);
 void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
                                  uint16_t status, struct fh_slice body);
@@ -162,10 +162,9 @@ void fh_openai_chat_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
                                  const struct fh_events *events, struct fh_loss *loss);
 void *fh_openai_chat_decoder_new(struct fh_arena *arena);
 enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
-                                        const struct fh_sse_event *wire,
-                                        struct fh_complaint *why);
+                                        const struct fh_frame *wire, struct fh_complaint *why);
 void *fh_openai_chat_encoder_new(struct fh_arena *arena, const struct fh_reply_frame *frame);
 void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
                                   const struct fh_event *event, struct fh_loss *loss);
 void fh_openai_chat_encode_models(struct fh_buf *out, struct fh_arena *scratch,
-                                  const struct fh_slice *names, size_t count, bool one);
+                                  const struct fh_listing *list);

@@ -20,7 +20,8 @@ static const struct {
     const char *why;
     size_t offset; /* of a yyjson_val *, not NULL when the field was given */
 } no_place[] = {
-    {FH_LIT_INIT("/top_k"), NO_COUNTERPART, offsetof(struct fh_chat_request, top_k)},
+    {FH_LIT_INIT("/top_k"), NO_COUNTERPART,
+     offsetof(struct fh_chat_request, value[FH_FIELD_TOP_K])},
     {FH_LIT_INIT("/thinking/budget_tokens"), "reasoning is set by effort, not by tokens",
      offsetof(struct fh_chat_request, thinking_budget)},
 };
@@ -31,7 +32,7 @@ static const char *const no_place_for[] = {
     [FH_BLOCK_REDACTED] = "only the provider that wrote it can read it",
     [FH_BLOCK_OPAQUE] = NO_COUNTERPART,
 };
-static_assert(FH_LEN(no_place_for) == FH_BLOCK_OPAQUE + 1, "a place for each kind");
+static_assert(FH_LEN(no_place_for) == FH_BLOCK_KINDS, "a place for each kind");
 
 #define CACHING "caching is the provider's own affair here"
 
@@ -667,11 +668,11 @@ enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *sc
     encode_tool_choice(&w, root);
     add_flag(&w, root, "parallel_tool_calls", req->parallel_tools);
     add_val(&w, root, req->max_tokens_is_old ? "max_tokens" : "max_completion_tokens",
-            req->max_tokens);
-    add_val(&w, root, "temperature", req->temperature);
-    add_val(&w, root, "top_p", req->top_p);
-    add_val(&w, root, "top_k", w.same ? req->top_k : NULL);
-    add_val(&w, root, "seed", req->seed);
+            req->value[FH_FIELD_MAX_TOKENS]);
+    add_val(&w, root, "temperature", req->value[FH_FIELD_TEMPERATURE]);
+    add_val(&w, root, "top_p", req->value[FH_FIELD_TOP_P]);
+    add_val(&w, root, "top_k", w.same ? req->value[FH_FIELD_TOP_K] : NULL);
+    add_val(&w, root, "seed", req->value[FH_FIELD_SEED]);
     encode_stop(&w, root);
     encode_stream_options(&w, root);
     encode_format(&w, root);

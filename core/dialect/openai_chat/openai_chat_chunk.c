@@ -512,11 +512,14 @@ void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_a
         note_usage(enc, scratch, event);
         break;
     case FH_EVENT_ERROR:
-        fh_openai_chat_encode_fault(out, scratch, enc->frame.request_id, &event->fault, true);
+        fh_openai_chat_encode_fault(out, scratch, enc->frame.request_id, &event->fault,
+                                    FH_FRAMING_SSE);
         break;
     case FH_EVENT_END:
         end(enc, out);
         break;
+    case FH_EVENT_DATA:
+    case FH_EVENT_CITATIONS:
     case FH_EVENT_PING:
     case FH_EVENT_BLOCK_STOP:
         break; /* nobody is told: the next block or the finish shows it */

@@ -140,7 +140,7 @@ uint16_t fh_openai_chat_fault_status(const struct fh_fault *fault)
 
 void fh_openai_chat_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
                                  struct fh_slice request_id, const struct fh_fault *fault,
-                                 bool stream)
+                                 enum fh_framing framing)
 {
     const struct fh_refusal_shape *shape = &fh_refusal_row(fault->kind)->openai;
     yyjson_mut_doc *doc = fh_json_new(scratch);
@@ -164,7 +164,7 @@ void fh_openai_chat_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
     } else {
         (void)yyjson_mut_obj_add_null(doc, error, "code");
     }
-    fh_buf_append(out, stream ? FH_LIT("data: ") : FH_NONE);
+    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("data: ") : FH_NONE);
     fh_json_append(out, scratch, root);
-    fh_buf_append(out, stream ? FH_LIT("\n\n") : FH_NONE);
+    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("\n\n") : FH_NONE);
 }

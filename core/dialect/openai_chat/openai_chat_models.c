@@ -11,22 +11,22 @@ static void add_model(yyjson_mut_doc *doc, yyjson_mut_val *obj, struct fh_slice 
 }
 
 void fh_openai_chat_encode_models(struct fh_buf *out, struct fh_arena *scratch,
-                                  const struct fh_slice *names, size_t count, bool one)
+                                  const struct fh_listing *list)
 {
     yyjson_mut_doc *doc = fh_json_new(scratch);
     yyjson_mut_val *root = yyjson_mut_obj(doc);
 
-    if (one) {
-        FH_ASSERT(count == 1);
-        add_model(doc, root, names[0]);
+    if (list->one) {
+        FH_ASSERT(list->count == 1);
+        add_model(doc, root, list->names[0]);
         fh_json_append(out, scratch, root);
         return;
     }
     (void)yyjson_mut_obj_add_str(doc, root, "object", "list");
     yyjson_mut_val *data = yyjson_mut_obj_add_arr(doc, root, "data");
 
-    for (size_t i = 0; i < count; i++) {
-        add_model(doc, yyjson_mut_arr_add_obj(doc, data), names[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        add_model(doc, yyjson_mut_arr_add_obj(doc, data), list->names[i]);
     }
     fh_json_append(out, scratch, root);
 }

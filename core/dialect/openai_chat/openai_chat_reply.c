@@ -531,6 +531,8 @@ static void write_down(struct scribe *s, const struct fh_event *event)
             fh_loss_add(s->loss, FH_LIT("/stop_sequence"), "is not named in openai_chat");
         }
         break;
+    case FH_EVENT_DATA:
+    case FH_EVENT_CITATIONS:
     case FH_EVENT_EXTRA:
     case FH_EVENT_BLOCK_STOP:
     case FH_EVENT_START:

@@ -726,7 +726,7 @@ static enum fh_rc read_max_tokens(struct reader *r, void *into, const struct fh_
         keep(r, &req->extras, at, value);
         return FH_OK;
     }
-    req->max_tokens = value;
+    req->value[FH_FIELD_MAX_TOKENS] = value;
     req->max_tokens_is_old = true;
     return FH_OK;
 }
@@ -863,12 +863,13 @@ static enum fh_rc read_safety_identifier(struct reader *r, void *into, const str
 static const struct member request_members[] = {
     {FH_LIT_INIT("model"), TEXT, FIELD(model), NULL},
     {FH_LIT_INIT("messages"), READ, 0, read_messages},
-    {FH_LIT_INIT("max_completion_tokens"), NUMBER, FIELD(max_tokens), NULL},
+    {FH_LIT_INIT("max_completion_tokens"), NUMBER, FIELD(value[FH_FIELD_MAX_TOKENS]), NULL},
     {FH_LIT_INIT("max_tokens"), READ, 0, read_max_tokens},
-    {FH_LIT_INIT("temperature"), NUMBER, FIELD(temperature), NULL},
-    {FH_LIT_INIT("top_p"), NUMBER, FIELD(top_p), NULL},
-    {FH_LIT_INIT("top_k"), NUMBER, FIELD(top_k), NULL}, /* not OpenAI's, but of most others */
-    {FH_LIT_INIT("seed"), NUMBER, FIELD(seed), NULL},
+    {FH_LIT_INIT("temperature"), NUMBER, FIELD(value[FH_FIELD_TEMPERATURE]), NULL},
+    {FH_LIT_INIT("top_p"), NUMBER, FIELD(value[FH_FIELD_TOP_P]), NULL},
+    {FH_LIT_INIT("top_k"), NUMBER, FIELD(value[FH_FIELD_TOP_K]),
+     NULL}, /* not OpenAI's, but of most others */
+    {FH_LIT_INIT("seed"), NUMBER, FIELD(value[FH_FIELD_SEED]), NULL},
     {FH_LIT_INIT("stop"), READ, 0, read_stop},
     {FH_LIT_INIT("stream"), READ, 0, read_stream},
     {FH_LIT_INIT("stream_options"), READ, 0, read_stream_options},
@@ -888,10 +889,7 @@ enum fh_rc fh_openai_chat_decode_request(struct fh_chat_request *req, struct fh_
     struct reader r = {.arena = arena, .req = req, .why = why};
     struct fh_error error = {0};
 
-    *req = (struct fh_chat_request){.dialect = FH_DIALECT_OPENAI_CHAT,
-                                    .parallel_tools = -1,
-                                    .include_usage = -1,
-                                    .format_strict = -1};
+    fh_chat_request_init(req, FH_DIALECT_OPENAI_CHAT);
     if (fh_json_parse(arena, body, &r.root, &error) != FH_OK) {
         return fh_openai_chat_bad_json(why, arena, &error);
     }

@@ -185,8 +185,7 @@ static enum fh_rc read_chunk(struct decoder *dec, struct fh_events *out, yyjson_
 }
 
 enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
-                                        const struct fh_sse_event *wire,
-                                        struct fh_complaint *why)
+                                        const struct fh_frame *wire, struct fh_complaint *why)
 {
     struct decoder *dec = decoder;
     struct fh_error error = {0};

@@ -314,7 +314,7 @@ static bool says_more(struct fh_slice data, struct fh_slice key)
 enum { ERROR_NEAR = 64 }; /* bytes: an error is the first member, or behind a short one */
 
 void fh_openai_chat_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
-                                const struct fh_sse_event *wire)
+                                const struct fh_frame *wire)
 {
     struct fh_slice start = fh_head(wire->data, fh_min(wire->data.len, ERROR_NEAR));
     yyjson_val *root = NULL;

@@ -4,6 +4,7 @@
 #include "vector.h"
 
 #include "dialect/dialect.h"
+#include "wire/sse.h"
 
 #include <dirent.h>
 
@@ -178,7 +179,7 @@ static struct fh_slice trace_stream(struct fh_arena *arena, struct fh_slice wire
     enum fh_finish finish = FH_FINISH_UNKNOWN;
     bool ended = false, failed = false;
     enum fh_rc rc = FH_OK;
-    struct fh_sse_event event;
+    struct fh_frame event;
 
     while (wire.len > 0 && rc == FH_OK) {
         size_t n = fh_min(step, wire.len);
@@ -259,7 +260,7 @@ static struct fh_slice trace_fault(struct fh_arena *arena, struct fh_slice wire)
                        wire);
     fh_buf_printf(&out, "%.*s\n%u ", FH_ARG(fh_refusal_row(fault.kind)->name),
                   chat->fault_status(&fault));
-    chat->encode_fault(&out, arena, FH_LIT("req_7"), &fault, false);
+    chat->encode_fault(&out, arena, FH_LIT("req_7"), &fault, FH_FRAMING_NONE);
     fh_buf_byte(&out, '\n');
     return fh_buf_slice(&out);
 }
@@ -454,7 +455,7 @@ static void test_indices_have_an_end(void **state)
 
         tap_context("%s", rows[i].choice);
         fh_buf_printf(&data, "{\"id\":\"x\",\"choices\":[%s]}", rows[i].choice);
-        struct fh_sse_event wire = {.data = fh_buf_slice(&data)};
+        struct fh_frame wire = {.data = fh_buf_slice(&data)};
         size_t before = fh_arena_used(arena);
         enum fh_rc rc =
             chat->decode_stream(chat->stream_decoder_new(arena), &events, &wire, &why);
@@ -480,7 +481,7 @@ static void test_calls_have_an_end(void **state)
                       "{\"id\":\"x\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%u,"
                       "\"id\":\"c\",\"function\":{\"name\":\"f\"}}]}}]}",
                       i);
-        struct fh_sse_event wire = {.data = fh_buf_slice(&data)};
+        struct fh_frame wire = {.data = fh_buf_slice(&data)};
 
         assert_int_equal(chat->decode_stream(decoder, &events, &wire, &why),
                          i < 128 ? FH_OK : FH_E_LIMIT);
@@ -588,7 +589,7 @@ static void test_the_scan_is_not_fooled_by_text(void **state)
     for (size_t i = 0; i < FH_LEN(rows); i++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
         struct fh_watch watch = {.usage_only = true}; /* of an event before */
-        struct fh_sse_event wire = {.data = fh_cstr(rows[i].data)};
+        struct fh_frame wire = {.data = fh_cstr(rows[i].data)};
 
         tap_context("%s", rows[i].data);
         chat->scan_stream(&watch, arena, &wire);
