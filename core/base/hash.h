@@ -1,5 +1,5 @@
 /*
- * hash.h: SHA-256 (FIPS 180-4) and CRC-32C (RFC 3720, appendix B.4).
+ * hash.h: SHA-256 (FIPS 180-4), CRC-32C (RFC 3720, appendix B.4) and CRC-32 (RFC 1952, section 8).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,3 +21,9 @@ struct fh_sha256 fh_sha256(struct fh_slice s);
  * Cost     eight bytes a cycle or so where the processor has the instruction, bit by bit elsewhere.
  */
 uint32_t fh_crc32c(uint32_t crc, struct fh_slice s);
+
+/* fh_crc32 does so with the older polynomial, that of gzip, zlib and Ethernet.
+ *
+ * Cost     a byte a cycle or so, everywhere, and 8 KiB of tables.
+ */
+uint32_t fh_crc32(uint32_t crc, struct fh_slice s);

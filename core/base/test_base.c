@@ -161,6 +161,42 @@ static void test_hashes_give_the_published_values(void **state)
     assert_int_equal(fh_crc32c(fh_crc32c(0, FH_LIT("1234")), FH_LIT("56789")), 0xe3069283);
 }
 
+/* crc32_by_bits is the definition, to compare the tables with. */
+static uint32_t crc32_by_bits(uint32_t crc, struct fh_slice s)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < s.len; i++) {
+        crc ^= s.ptr[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (0xedb88320U & (0U - (crc & 1U)));
+        }
+    }
+    return ~crc;
+}
+
+static void test_crc32_is_that_of_zlib_at_every_cut(void **state)
+{
+    uint8_t bytes[256];
+    struct fh_slice all = fh_slice(bytes, sizeof(bytes));
+
+    FH_UNUSED(state);
+    assert_int_equal(fh_crc32(0, FH_NONE), 0);
+    assert_int_equal(fh_crc32(0, FH_LIT("123456789")), 0xcbf43926); /* the usual check value */
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 167 + 13); /* each value once: 167 is odd */
+    }
+    for (size_t n = 0; n <= all.len; n++) {
+        uint32_t first = fh_crc32(0, fh_head(all, n));
+
+        assert_int_equal(first, crc32_by_bits(0, fh_head(all, n)));
+        assert_int_equal(fh_crc32(first, fh_tail(all, n)), crc32_by_bits(0, all));
+    }
+    for (unsigned value = 0; value < 256; value++) { /* every entry of every row */
+        memset(bytes, (int)value, 8);
+        assert_int_equal(fh_crc32(~0U, fh_head(all, 8)), crc32_by_bits(~0U, fh_head(all, 8)));
+    }
+}
+
 static void test_json_numbers_come_out_as_they_went_in(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
@@ -203,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
         cmocka_unit_test(test_hashes_give_the_published_values),
+        cmocka_unit_test(test_crc32_is_that_of_zlib_at_every_cut),
         cmocka_unit_test(test_json_numbers_come_out_as_they_went_in),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
