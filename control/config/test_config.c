@@ -263,7 +263,6 @@ static void test_good_file(void **state)
     assert_text(gpt->key_ref, "file:keys/openai");
     lab = &fh_config_provider(&cfg, FH_LIT("lab"))->to;
     assert_int_equal(lab->kind, FH_PROVIDER_OPENAI_COMPATIBLE);
-    assert_int_equal(lab->dialect, FH_DIALECT_OPENAI_CHAT);
     assert_text(lab->host, "10.0.0.5:8000");
     assert_text(lab->address, "10.0.0.5");
     assert_int_equal(lab->port, 8000);
