@@ -64,6 +64,31 @@ static void test_utf8_follows_table_3_7(void **state)
     }
 }
 
+static void test_text_is_cut_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *want;
+    } rows[] = {
+        {"", 0, ""},
+        {"abc", 2, "ab"},
+        {"abc", 3, "abc"},
+        {"abc", 4, "abc"},
+        {"a\xe2\x82\xac", 3, "a"},
+        {"a\xe2\x82\xac", 4, "a\xe2\x82\xac"},
+        {"\xf0\x9f\x98\x80", 3, ""},
+        {"\xc3\xa9\xc3\xa9", 2, "\xc3\xa9"},
+        {"\x80\x80\x80", 2, ""}, /* no UTF-8, no harm */
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        tap_context("row %zu", i);
+        assert_text(fh_utf8_head(fh_cstr(rows[i].text), rows[i].max), rows[i].want);
+    }
+}
+
 static void test_a_buffer_latches_its_failure(void **state)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(5);
@@ -234,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_read_and_split),
         cmocka_unit_test(test_utf8_follows_table_3_7),
+        cmocka_unit_test(test_text_is_cut_between_characters),
         cmocka_unit_test(test_a_buffer_latches_its_failure),
         cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
