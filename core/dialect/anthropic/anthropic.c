@@ -104,6 +104,7 @@ void fh_anthropic_extras_under(const struct fh_extras *extras, const char *paren
 const struct fh_dialect fh_dialect_anthropic = {
     .id = FH_DIALECT_ANTHROPIC,
     .name = FH_LIT_INIT("anthropic"),
+    .cells = fh_anthropic_cells,
     .home = FH_SIGNER_CLAUDE,
     .framing = FH_FRAMING_SSE,
     .decode_request = fh_anthropic_decode_request,
