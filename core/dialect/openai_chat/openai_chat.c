@@ -248,6 +248,7 @@ struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
 const struct fh_dialect fh_dialect_openai_chat = {
     .id = FH_DIALECT_OPENAI_CHAT,
     .name = FH_LIT_INIT("openai_chat"),
+    .cells = fh_openai_chat_cells,
     .home = FH_SIGNER_UNKNOWN,
     .framing = FH_FRAMING_SSE,
     .decode_request = fh_openai_chat_decode_request,

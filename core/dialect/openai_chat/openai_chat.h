@@ -14,6 +14,9 @@
 
 #include "dialect/dialect.h"
 
+/* openai_chat_ledger.c: the cells of openai_chat_ledger.def. */
+extern const struct fh_cell fh_openai_chat_cells[FH_FIELDS];
+
 /* fh_openai_chat_wrong says that the value at `at` is of the wrong kind, and what would be right:
  * "/messages/0/content must be a string, not a number". */
 enum fh_rc fh_openai_chat_wrong(struct fh_complaint *why, struct fh_arena *arena,
