@@ -502,6 +502,9 @@ static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
     fh_buf_clear(&x->out);
     for (size_t i = 0; i < events.count && !x->watch.failed; i++) {
         follow(x, &events.list[i]);
+        if (x->watch.ended && !x->finish_seen) {
+            break; /* an end without a reason is none: the encoder must not hear of it */
+        }
         if (x->watch.failed) {
             x->fault.message = fh_dup(x->arena, x->fault.message);
             x->fault.type = fh_dup(x->arena, x->fault.type);

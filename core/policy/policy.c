@@ -4,7 +4,7 @@
 
 #include "wire/json_scan.h"
 
-enum { VERSION = 2, MIB = 1 << 20 };
+enum { MIB = 1 << 20 };
 
 /* The first byte of each record. */
 enum record {
@@ -30,10 +30,16 @@ struct fh_policy_limits fh_policy_limits_normal(void)
 
 /* ---- writing ---- */
 
+/* version_of a kind of record. Keys outlive programs; control writes the others anew. */
+static uint8_t version_of(enum record kind)
+{
+    return kind == RECORD_PROVIDER ? 2 : 1;
+}
+
 static void put_head(struct fh_buf *out, enum record kind)
 {
     fh_buf_byte(out, (uint8_t)kind);
-    fh_buf_byte(out, VERSION);
+    fh_buf_byte(out, version_of(kind));
 }
 
 static void put_text(struct fh_buf *out, struct fh_slice text)
@@ -133,7 +139,7 @@ static enum fh_rc open_record(struct reader *r, struct fh_slice bytes, enum reco
         return FH_E_SYNTAX;
     }
     *r = (struct reader){.rest = bytes};
-    return got == kind && version == VERSION ? FH_OK : FH_E_SUPPORT;
+    return got == kind && version == version_of(kind) ? FH_OK : FH_E_SUPPORT;
 }
 
 static enum fh_rc close_record(const struct reader *r)
