@@ -287,6 +287,33 @@ static void follow(struct fh_exchange *x, const struct fh_event *event)
     }
 }
 
+/* settling: the client is the one that is told, of what the provider said. */
+static struct fh_settling settling(struct fh_exchange *x, struct fh_arena *arena)
+{
+    return (struct fh_settling){
+        .from = x->provider->cells,
+        .to = x->client->cells,
+        .to_name = x->client->name,
+        .home = x->client->home,
+        .arena = arena,
+        .loss = x->loss,
+    };
+}
+
+/* settle_whole takes out of an answer what the client cannot be told. */
+static void settle_whole(struct fh_exchange *x, struct fh_events *events)
+{
+    const struct fh_settling s = settling(x, events->arena);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < events->count; i++) {
+        if (fh_settle_event(&s, &x->settled, &events->list[i])) {
+            events->list[kept++] = events->list[i];
+        }
+    }
+    events->count = kept;
+}
+
 static void translate_whole(struct fh_exchange *x, struct fh_slice body)
 {
     struct fh_arena *arena = work_arena(body);
@@ -310,6 +337,7 @@ static void translate_whole(struct fh_exchange *x, struct fh_slice body)
         fh_arena_free(&arena);
         return;
     }
+    settle_whole(x, &events);
     fh_x_out(x, REPLY_GROWTH * body.len + OUT_BASE);
     x->client->encode_reply(&x->out, arena, &x->frame, &events, x->loss);
     fh_arena_free(&arena);
@@ -401,6 +429,7 @@ static void pass_event(struct fh_exchange *x, const struct fh_frame *event)
 static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     struct fh_arena *scratch = fh_x_scratch(x);
+    const struct fh_settling s = settling(x, scratch);
     struct fh_events events = {.arena = scratch, .dialect = x->provider->id};
     struct fh_complaint why = {.kind = FH_REFUSE_UPSTREAM_FAILED};
 
@@ -418,7 +447,8 @@ static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
             x->fault.message = fh_dup(x->arena, x->fault.message);
             x->fault.type = fh_dup(x->arena, x->fault.type);
         }
-        if (!x->watch.failed || x->head_sent) {
+        if ((!x->watch.failed || x->head_sent) &&
+            fh_settle_event(&s, &x->settled, &events.list[i])) {
             x->client->encode_stream(x->stream_encoder, &x->out, scratch, &events.list[i],
                                      x->loss);
         }

@@ -250,6 +250,22 @@ static void help_call(struct fh_chat_request *req, struct fh_arena *arena,
     text->from_string = true;
 }
 
+/* settle lets the two ledgers decide what of a request the provider can be told. */
+static enum fh_rc settle(struct fh_exchange *x, struct fh_chat_request *req,
+                         struct fh_complaint *why)
+{
+    const struct fh_settling s = {
+        .from = x->client->cells,
+        .to = x->provider->cells,
+        .to_name = x->provider->name,
+        .home = x->provider->home,
+        .arena = x->work,
+        .loss = x->loss,
+    };
+
+    return fh_settle(&s, req, why);
+}
+
 static enum fh_rc translate(struct fh_exchange *x)
 {
     struct fh_chat_request *req = NULL;
@@ -265,6 +281,9 @@ static enum fh_rc translate(struct fh_exchange *x)
     }
 
     enum fh_rc rc = x->client->decode_request(req, x->work, x->body, &why);
+    if (rc == FH_OK) {
+        rc = settle(x, req, &why);
+    }
     if (rc == FH_OK) {
         req->model = fh_x_target(x)->model;
         x->usage_asked = req->include_usage == 1;

@@ -113,6 +113,7 @@ struct fh_exchange {
     struct fh_buf out;              /* bytes made for the client in this step */
     void *stream_decoder;           /* translated streams */
     void *stream_encoder;
+    struct fh_settled settled; /* what was reported of the answer */
     struct fh_reply_frame frame;
     struct fh_watch watch;
     uint16_t status; /* the provider's */
