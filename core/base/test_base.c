@@ -64,6 +64,31 @@ static void test_utf8_follows_table_3_7(void **state)
     }
 }
 
+static void test_text_is_cut_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *want;
+    } rows[] = {
+        {"", 0, ""},
+        {"abc", 2, "ab"},
+        {"abc", 3, "abc"},
+        {"abc", 4, "abc"},
+        {"a\xe2\x82\xac", 3, "a"},
+        {"a\xe2\x82\xac", 4, "a\xe2\x82\xac"},
+        {"\xf0\x9f\x98\x80", 3, ""},
+        {"\xc3\xa9\xc3\xa9", 2, "\xc3\xa9"},
+        {"\x80\x80\x80", 2, ""}, /* no UTF-8, no harm */
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        tap_context("row %zu", i);
+        assert_text(fh_utf8_head(fh_cstr(rows[i].text), rows[i].max), rows[i].want);
+    }
+}
+
 static void test_a_buffer_latches_its_failure(void **state)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(5);
@@ -82,6 +107,19 @@ static void test_a_buffer_latches_its_failure(void **state)
     assert_text(fh_buf_slice(&buf), "0a5");
     fh_buf_cut(&buf, 1);
     assert_text(fh_buf_slice(&buf), "a5");
+}
+
+static void test_numbers_are_appended_in_either_order(void **state)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(64);
+
+    FH_UNUSED(state);
+    fh_buf_u16be(&buf, 0x6162);
+    fh_buf_u32be(&buf, 0x63646566);
+    fh_buf_u16le(&buf, 0x6867);
+    fh_buf_u32le(&buf, 0x6c6b6a69);
+    fh_buf_u64le(&buf, 0x74737271706f6e6d);
+    assert_text(fh_buf_slice(&buf), "abcdefghijklmnopqrst");
 }
 
 static void test_a_copy_for_libc_ends_with_nul(void **state)
@@ -176,7 +214,7 @@ static uint32_t crc32_by_bits(uint32_t crc, struct fh_slice s)
 
 static void test_crc32_is_that_of_zlib_at_every_cut(void **state)
 {
-    uint8_t bytes[256];
+    uint8_t bytes[256] = {0};
     struct fh_slice all = fh_slice(bytes, sizeof(bytes));
 
     FH_UNUSED(state);
@@ -234,7 +272,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_read_and_split),
         cmocka_unit_test(test_utf8_follows_table_3_7),
+        cmocka_unit_test(test_text_is_cut_between_characters),
         cmocka_unit_test(test_a_buffer_latches_its_failure),
+        cmocka_unit_test(test_numbers_are_appended_in_either_order),
         cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
