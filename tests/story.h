@@ -229,6 +229,7 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
 
         if (story_dialect->decode_reply(&events, v->wire, &why) != FH_OK) {
             fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
+            return;
         }
         for (size_t i = 0; i < events.count; i++) {
             trace_event(out, arena, &events.list[i]);
