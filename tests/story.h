@@ -11,6 +11,8 @@
  *     == stream from NAME: title     the same, streamed
  *     == gives
  *
+ * Files whose names start with "fields" have another form and are read elsewhere.
+ *
  * Streams of event-stream framing are written as lines `type JSON`, `!type JSON` for exceptions, in
  * vectors and in what they give.
  *
@@ -232,11 +234,13 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     } else if (fh_eq(v->kind, FH_LIT("reply"))) {
         struct fh_events events = {.arena = arena, .dialect = story_dialect->id};
 
-        if (story_dialect->decode_reply(&events, v->wire, &why) != FH_OK) {
-            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
-        }
+        enum fh_rc rc = story_dialect->decode_reply(&events, v->wire, &why);
+
         for (size_t i = 0; i < events.count; i++) {
             trace_event(out, arena, &events.list[i]);
+        }
+        if (rc != FH_OK) {
+            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
         }
     } else if (fh_eq(v->kind, FH_LIT("stream"))) {
         struct story_stream t =
@@ -387,7 +391,8 @@ static inline size_t story_each(story_fn *fn)
         struct fh_slice text = FH_NONE;
         struct vector v;
 
-        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv"))) {
+        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv")) ||
+            fh_starts(fh_cstr(e->d_name), FH_LIT("fields"))) {
             continue;
         }
         (void)snprintf(path, sizeof(path), "%s/%s", story_folder, e->d_name);
