@@ -14,17 +14,16 @@
  * Files whose names start with "fields" have another form and are read elsewhere.
  *
  * Streams of event-stream framing are written as lines `type JSON`, `!type JSON` for exceptions, in
- * vectors and in what they give.
+ * vectors and in what they give: frame_lines.h. Files named fields*.tv are read by others.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+#include "frame_lines.h"
 #include "tap.h"
 #include "trace.h"
 #include "vector.h"
-
-#include "wire/frames.h"
 
 #include <dirent.h>
 
@@ -193,18 +192,14 @@ static inline struct story_stream story_run(struct fh_arena *arena,
 static inline struct fh_slice story_wire(const struct fh_dialect *dialect,
                                          struct fh_arena *arena, struct fh_slice text)
 {
-    FH_UNUSED(arena);
-    assert_true(dialect->framing == FH_FRAMING_SSE);
-    return text;
+    return dialect->framing == FH_FRAMING_EVENTSTREAM ? frame_lines_wire(arena, text) : text;
 }
 
 /* story_shown is the way back. */
 static inline struct fh_slice story_shown(const struct fh_dialect *dialect,
                                           struct fh_arena *arena, struct fh_slice wire)
 {
-    FH_UNUSED(arena);
-    assert_true(dialect->framing == FH_FRAMING_SSE);
-    return wire;
+    return dialect->framing == FH_FRAMING_EVENTSTREAM ? frame_lines_shown(arena, wire) : wire;
 }
 
 static inline void story_on_fault(struct fh_buf *out, struct fh_arena *arena,

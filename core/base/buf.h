@@ -57,7 +57,10 @@ static inline void fh_buf_byte(struct fh_buf *buf, uint8_t byte)
 void fh_buf_u64(struct fh_buf *buf, uint64_t number); /* in decimal */
 void fh_buf_hex(struct fh_buf *buf, struct fh_slice bytes);
 
-/* Little-endian numbers, as our own files have them. */
+/* Big-endian numbers, as most wires want them, and little-endian ones, as our own files have
+ * them. */
+void fh_buf_u16be(struct fh_buf *buf, uint16_t number);
+void fh_buf_u32be(struct fh_buf *buf, uint32_t number);
 void fh_buf_u16le(struct fh_buf *buf, uint16_t number);
 void fh_buf_u32le(struct fh_buf *buf, uint32_t number);
 void fh_buf_u64le(struct fh_buf *buf, uint64_t number);

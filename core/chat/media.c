@@ -1,20 +1,23 @@
-/* media.c: the one form of data: URLs that is used for media.
+/* media.c: data: URLs.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/media.h"
 
 bool fh_data_url_split(struct fh_slice url, struct fh_slice *media_type, struct fh_slice *data)
 {
+    struct fh_slice mark = FH_LIT(";base64");
+    struct fh_slice head = FH_NONE;
+
     if (!fh_take(&url, FH_LIT("data:"))) {
         return false;
     }
-    struct fh_slice type = fh_head(url, fh_find(fh_head(url, fh_find(url, ',')), ';'));
+    size_t comma = fh_find(url, ',');
 
-    url = fh_tail(url, type.len);
-    if (type.len == 0 || !fh_take(&url, FH_LIT(";base64,"))) {
+    head = fh_head(url, comma);
+    if (comma == url.len || !fh_ends(head, mark) || head.len == mark.len) {
         return false;
     }
-    *media_type = type;
-    *data = url;
+    *media_type = fh_head(head, head.len - mark.len);
+    *data = fh_tail(url, comma + 1);
     return true;
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-enum { SENTENCE_MAX = 2048 };
+enum { SENTENCE_MAX = 2048, SHOWN_MAX = 48 };
 
 const char *fh_json_kind(yyjson_val *val)
 {
@@ -104,6 +104,17 @@ size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice 
         i++;
     }
     return i;
+}
+
+struct fh_slice fh_read_shown(struct fh_slice text)
+{
+    size_t len = fh_min(text.len, SHOWN_MAX);
+
+    /* not in the middle of a character */
+    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0U) == 0x80) {
+        len--;
+    }
+    return fh_head(text, len);
 }
 
 /* take_last parts the last token off a pointer. */

@@ -114,6 +114,9 @@ enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_va
 /* fh_read_word finds a word's number in a list of words; the list's length when it has none. */
 size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice word);
 
+/* fh_read_shown cuts what a peer wrote to a length that fits into a sentence. */
+struct fh_slice fh_read_shown(struct fh_slice text);
+
 /* fh_json_kind names the JSON type of a value, for sentences: "a string". */
 const char *fh_json_kind(yyjson_val *val);
 

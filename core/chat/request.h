@@ -186,9 +186,20 @@ enum fh_effort {
     FH_EFFORTS,
 };
 
+/* What some servers of a dialect do not take as it is documented, or take beside it. */
+enum {
+    FH_QUIRK_OLD_MAX_TOKENS = 1 << 0, /* knows max_tokens alone, not max_completion_tokens */
+    FH_QUIRK_NO_DEVELOPER = 1 << 1,   /* knows no role "developer": it is "system" there */
+    FH_QUIRK_NO_JSON_SCHEMA = 1 << 2, /* takes json_object, but no schema */
+    FH_QUIRK_NO_STREAM_OPTIONS =
+        1 << 3, /* sends usage without being asked, refuses to be asked */
+    FH_QUIRK_REASONING_DETAILS = 1 << 4, /* takes earlier thinking back, with its signatures */
+};
+
 /* What of a body is said elsewhere at some providers: Claude on Bedrock and Vertex has its model in
  * the path and its version in the body. */
 struct fh_envelope {
+    uint32_t quirks; /* of the server that is asked */
     bool without_model;
     bool without_stream;
     struct fh_slice version; /* not empty: anthropic_version in the body */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 enum {
+    PING_US =
+        15000000, /* of silence towards the client of a stream: far below what any waits */
     ARENA_FIRST = 6144,  /* holds the exchange and what a plain request needs beside it */
     ARENA_MAX = 1 << 20, /* heads, names and records of one exchange */
     FAULT_MAX = 1 << 16,
@@ -26,6 +28,9 @@ static void refuse(struct fh_exchange *x)
         fh_x_field(x, "retry-after", fh_buf_slice(&retry));
     }
     fh_x_field(x, "x-should-retry", row->retry ? FH_LIT("true") : FH_LIT("false"));
+    if (x->client->fault_name != NULL) {
+        fh_x_field(x, "x-amzn-errortype", x->client->fault_name(fault));
+    }
     fh_x_status(x, x->client->fault_status(fault));
     fh_x_out(x, FAULT_MAX);
     x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault,
@@ -76,8 +81,18 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
 /* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
 static bool prepare_attempt(struct fh_exchange *x)
 {
-    x->provider = fh_dialect(fh_x_target(x)->provider->dialect);
-    x->passes = x->provider == x->client && !fh_x_helps_call(x);
+    const struct fh_target *target = fh_x_target(x);
+
+    x->chat = fh_provider_chat(target->provider, x->call.dialect, target->model);
+    if (x->chat == NULL) {
+        fh_x_fault(x, FH_REFUSE_NO_SUCH_MODEL, "The provider \"%.*s\" does not chat.",
+                   FH_ARG(target->provider->name));
+        return false;
+    }
+    x->provider = fh_dialect(x->chat->dialect);
+    /* a list has its brackets: it is made anew even of the same dialect */
+    x->passes =
+        x->provider == x->client && !fh_x_helps_call(x) && x->call.framing != FH_FRAMING_LIST;
     if (fh_x_build_request(x) != FH_OK) {
         return false;
     }
@@ -94,9 +109,9 @@ static void drop_attempt(struct fh_exchange *x)
     fh_buf_fini(&x->upstream_body);
     fh_buf_fini(&x->whole);
     fh_buf_fini(&x->out);
-    if (x->sse != NULL) {
-        fh_sse_decoder_fini(x->sse);
-        x->sse = NULL;
+    if (x->frames != NULL) {
+        fh_frames_fini(x->frames);
+        x->frames = NULL;
     }
     x->http = NULL;
     x->whole_borrowed = FH_NONE;
@@ -430,6 +445,12 @@ static void abandon(struct fh_exchange *x)
     fh_x_end(x, false);
 }
 
+/* ping_due is when a client whose stream is quiet wants a sign of life; 0: it does not. */
+static uint64_t ping_due(const struct fh_exchange *x)
+{
+    return x->state == STATE_STREAM && x->told_us > 0 && !x->gone ? x->told_us + PING_US : 0;
+}
+
 void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us)
 {
     uint64_t deadline = fh_exchange_deadline(x);
@@ -440,6 +461,11 @@ void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us)
     x->now_us = now_us;
     if (x->drain_until_us > 0 && now_us >= x->drain_until_us) {
         abandon(x);
+    } else if (ping_due(x) > 0 && now_us >= ping_due(x)) {
+        fh_x_ping(x);
+        x->told_us = now_us;
+    } else if (x->deadline_us == 0 || now_us < x->deadline_us) {
+        return;
     } else if (x->state == STATE_TAIL) {
         fh_x_release(x, false);
         fh_x_end(x, true);
@@ -464,10 +490,18 @@ void fh_exchange_client_gone(struct fh_exchange *x, uint64_t now_us)
 
 uint64_t fh_exchange_deadline(const struct fh_exchange *x)
 {
-    if (x->drain_until_us > 0 && (x->deadline_us == 0 || x->drain_until_us < x->deadline_us)) {
-        return x->state == STATE_DONE ? 0 : x->drain_until_us;
+    uint64_t first = x->deadline_us;
+    const uint64_t others[] = {x->drain_until_us, ping_due(x)};
+
+    if (x->state == STATE_DONE) {
+        return 0;
     }
-    return x->deadline_us;
+    for (size_t i = 0; i < FH_LEN(others); i++) {
+        if (others[i] > 0 && (first == 0 || others[i] < first)) {
+            first = others[i];
+        }
+    }
+    return first;
 }
 
 /* over handles the proper end of the provider's message. */
@@ -517,12 +551,12 @@ static bool next_event(struct fh_exchange *x)
     if (x->state != STATE_STREAM) {
         return false;
     }
-    switch (fh_sse_next(x->sse, &event)) {
+    switch (fh_frames_next(x->frames, &event)) {
     case FH_STEP_EVENT:
         fh_x_event(x, &event);
         return true;
     case FH_STEP_ERROR:
-        fh_x_stream_cut(x, fh_sse_error(x->sse).what);
+        fh_x_stream_cut(x, fh_frames_error(x->frames).what);
         return true;
     case FH_STEP_MORE:
         break;
@@ -540,7 +574,7 @@ static void take_part(struct fh_exchange *x, const struct fh_http1_event *part)
         if (x->state == STATE_WHOLE) {
             fh_x_whole_bytes(x, part->body);
         } else if (x->state == STATE_STREAM) {
-            fh_sse_feed(x->sse, part->body);
+            fh_frames_feed(x->frames, part->body);
         }
         break;
     case FH_HTTP1_END:

@@ -34,6 +34,7 @@
 #include "policy/policy.h"
 #include "provider/provider.h"
 #include "wire/http1.h"
+#include "wire/json_edit.h"
 
 struct fh_exchange;
 
@@ -46,6 +47,7 @@ struct fh_client_head {
     struct fh_slice authorization; /* the three places where SDKs put the key */
     struct fh_slice x_api_key;
     struct fh_slice api_key;
+    struct fh_slice x_goog_api_key;
     struct fh_slice anthropic_version;
     struct fh_slice anthropic_beta;
     struct fh_slice translation; /* x-freehold-translation */
@@ -87,8 +89,8 @@ enum fh_want_kind {
 };
 
 enum {
-    FH_EXCHANGE_PIECES_MAX = 10,
-    FH_EXCHANGE_FIELDS_MAX = 12,
+    FH_EXCHANGE_PIECES_MAX = FH_JSON_PIECES_MAX + 1,
+    FH_EXCHANGE_FIELDS_MAX = 14,
 };
 
 /* Only the members of the want's own kind mean something. */

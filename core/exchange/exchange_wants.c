@@ -43,6 +43,7 @@ void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes)
     if (!x->gone && bytes.len > 0) {
         fh_x_want(x, FH_WANT_CLIENT)->bytes = bytes;
         x->client_bytes += bytes.len;
+        x->told_us = x->now_us;
     }
 }
 
@@ -114,4 +115,16 @@ void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ..
     x->fault = (struct fh_fault){.kind = kind,
                                  .message = fh_dup(x->arena, sentence(text, (size_t)len))};
     x->fault_seen = true;
+}
+
+/* fh_x_settling is what the ledger needs to judge what goes from one dialect to the other. */
+struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_dialect *from,
+                                 const struct fh_dialect *to, struct fh_arena *arena)
+{
+    return (struct fh_settling){.from = from->cells,
+                                .to = to->cells,
+                                .to_name = to->name,
+                                .home = to->home,
+                                .arena = arena,
+                                .loss = x->loss};
 }

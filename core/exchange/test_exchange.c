@@ -145,7 +145,6 @@ static void answer_route(struct shell *sh, struct fh_slice model)
         *p = (struct fh_provider){
             .name = openai ? FH_LIT("oai") : FH_LIT("ant"),
             .kind = openai ? FH_PROVIDER_OPENAI : FH_PROVIDER_ANTHROPIC,
-            .dialect = openai ? FH_DIALECT_OPENAI_CHAT : FH_DIALECT_ANTHROPIC,
             .host = FH_LIT("h"),
             .connect_timeout_ms = 1000,
             .first_byte_timeout_ms = 10000,

@@ -38,13 +38,7 @@ struct fh_slice fh_anthropic_stop_reason(enum fh_finish finish, struct fh_slice 
 
 struct fh_slice fh_anthropic_shown(struct fh_slice text)
 {
-    size_t len = fh_min(text.len, SHOWN_MAX);
-
-    /* not in the middle of a character */
-    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0U) == 0x80) {
-        len--;
-    }
-    return fh_head(text, len);
+    return fh_utf8_head(text, SHOWN_MAX);
 }
 
 const char *fh_anthropic_kind(yyjson_val *val)
@@ -110,6 +104,7 @@ void fh_anthropic_extras_under(const struct fh_extras *extras, const char *paren
 const struct fh_dialect fh_dialect_anthropic = {
     .id = FH_DIALECT_ANTHROPIC,
     .name = FH_LIT_INIT("anthropic"),
+    .cells = fh_anthropic_cells,
     .home = FH_SIGNER_CLAUDE,
     .framing = FH_FRAMING_SSE,
     .decode_request = fh_anthropic_decode_request,

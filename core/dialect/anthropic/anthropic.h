@@ -10,6 +10,9 @@
 
 #include "dialect/dialect.h"
 
+/* The ledger: anthropic_ledger.def. */
+extern const struct fh_cell fh_anthropic_cells[FH_FIELDS];
+
 /* The entries of struct fh_dialect: see there. */
 enum fh_rc fh_anthropic_decode_request(struct fh_chat_request *req, struct fh_arena *arena,
                                        struct fh_slice body, struct fh_complaint *why);

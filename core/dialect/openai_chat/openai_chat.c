@@ -175,6 +175,7 @@ const struct fh_dialect fh_dialect_openai_chat = {
     .cells = fh_openai_chat_cells,
     .home = FH_SIGNER_UNKNOWN,
     .framing = FH_FRAMING_SSE,
+    .ends_with_bytes = true, /* some servers never send [DONE] */
     .decode_request = decode_request,
     .encode_request = fh_openai_chat_encode_request,
     .decode_reply = decode_reply,
