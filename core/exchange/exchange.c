@@ -194,6 +194,7 @@ static void start(struct fh_exchange *x)
 
     x->call = fh_x_recognise(&x->setup.head);
     x->client = fh_dialect(x->call.dialect);
+    x->frame.framing = x->call.framing;
     if (!x->call.known) {
         fh_x_fault(x, x->call.fault,
                    x->call.fault == FH_REFUSE_BAD_METHOD
