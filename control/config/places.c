@@ -184,8 +184,8 @@ static void set_source(struct fh_loader *ld, const struct draft *d, struct fh_pr
     const struct fh_slice ref[] = {FH_LIT("state:"), d->trail->name};
 
     to->source =
-        to->key_ref.len > 0 ? FH_CREDENTIAL_NONE : fh_provider_preset(to->kind)->source;
-    if (to->source != FH_CREDENTIAL_NONE) {
+        to->key_ref.len > 0 ? FH_CREDENTIALS_NONE : fh_provider_preset(to->kind)->source;
+    if (to->source != FH_CREDENTIALS_NONE) {
         to->key_ref = fh_concat(ld->arena, ref, FH_LEN(ref));
     }
 }

@@ -254,7 +254,7 @@ enum fh_rc fh_policy_decode_provider(struct fh_provider *out, struct fh_slice by
     FH_TRY(open_record(&r, bytes, RECORD_PROVIDER));
     p.name = get_name(&r);
     p.kind = (enum fh_provider_kind)get_byte(&r, FH_PROVIDER_KINDS);
-    p.source = (enum fh_credential_source)get_byte(&r, FH_CREDENTIAL_SOURCES);
+    p.source = (enum fh_credential_source)get_byte(&r, FH_CREDENTIAL_SOURCE_COUNT);
     p.tls = get_byte(&r, 2) == 1;
     p.port = get_u16(&r);
     p.host = get_name(&r);

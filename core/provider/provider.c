@@ -10,7 +10,7 @@ static const struct fh_provider_preset presets[] = {
      .url = FH_LIT_INIT(at),                              \
      .auth = FH_AUTH_##how,                               \
      .key = FH_KEY_##needed,                              \
-     .source = FH_CREDENTIAL_##from,                      \
+     .source = FH_CREDENTIALS_##from,                     \
      .need = FH_PROVIDER_NEEDS_##wants,                   \
      .doc = FH_LIT_INIT(says)},
     FH_PROVIDERS(X)

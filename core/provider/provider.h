@@ -10,6 +10,7 @@
 #pragma once
 
 #include "chat/request.h"
+#include "provider/credential.h"
 #include "provider/provider.def"
 #include "wire/frame.h"
 
@@ -34,15 +35,6 @@ enum fh_key_need {
     FH_KEY_NONE, /* it must not: Freehold makes its own */
     FH_KEY_OPTIONAL,
     FH_KEY_REQUIRED,
-};
-
-/* Where credentials come from that control obtains and renews. */
-enum fh_credential_source {
-    FH_CREDENTIAL_NONE,
-    FH_CREDENTIAL_AWS,
-    FH_CREDENTIAL_GOOGLE,
-    FH_CREDENTIAL_ENTRA,
-    FH_CREDENTIAL_SOURCES,
 };
 
 /* What a place of a kind cannot be found without. */
