@@ -1,6 +1,6 @@
 /* test_anthropic.c: the vectors, every stream of them at every cut, and what no text file can say.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "story.h"
+#include "fields.h"
 
 enum { ARENA_MAX = STORY_ARENA_MAX, TEXT_MAX = STORY_TEXT_MAX };
 
@@ -591,6 +591,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY_TESTS,
+        cmocka_unit_test(test_fields_are_said),
         cmocka_unit_test(test_interleaved_blocks_are_put_in_order),
         cmocka_unit_test(test_what_waits_is_bounded),
         cmocka_unit_test(test_a_stream_without_its_end_does_not_look_ended),
