@@ -252,7 +252,8 @@ static void test_errors_among_chunks_are_exceptions(void **state)
 
         tap_context("row %zu", i);
         dialect->encode_fault(&out, arena, FH_LIT("req_1"), &fault, FH_FRAMING_CHUNKS);
-        assert_text(story_stripped(frame_lines_shown(arena, fh_buf_slice(&out))), rows[i].shown);
+        assert_text(story_stripped(frame_lines_shown(arena, fh_buf_slice(&out))),
+                    rows[i].shown);
         fh_buf_printf(&want, "error %.*s: no\n%c",
                       FH_ARG(fh_refusal_row(rows[i].understood)->name), 0);
         struct fh_buf told = understood(arena, fh_buf_slice(&out), FH_FRAMING_CHUNKS, &watch);
@@ -336,8 +337,7 @@ static struct fh_events signed_events(struct fh_arena *arena)
 /* sent_back is a request with the answer in it, as SDKs make one of the answer that they got. */
 static struct fh_slice sent_back(struct fh_arena *arena, struct fh_slice reply)
 {
-    struct fh_slice parts[] = {FH_LIT("{\"model\":\"m\",\"messages\":["), reply,
-                               FH_LIT("]}")};
+    struct fh_slice parts[] = {FH_LIT("{\"model\":\"m\",\"messages\":["), reply, FH_LIT("]}")};
 
     return fh_concat(arena, parts, FH_LEN(parts));
 }
@@ -538,9 +538,8 @@ static void test_models_are_listed(void **state)
     list.one = true;
     list.count = 1;
     dialect->encode_models(&out, arena, &list);
-    assert_text(fh_buf_slice(&out),
-                "{\"type\":\"model\",\"id\":\"a\",\"display_name\":\"a\","
-                "\"created_at\":\"2023-11-14T22:13:20Z\"}");
+    assert_text(fh_buf_slice(&out), "{\"type\":\"model\",\"id\":\"a\",\"display_name\":\"a\","
+                                    "\"created_at\":\"2023-11-14T22:13:20Z\"}");
     fh_buf_clear(&out);
     list = (struct fh_listing){0};
     dialect->encode_models(&out, arena, &list);
