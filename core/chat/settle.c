@@ -185,6 +185,9 @@ static enum fh_rc settle_thinking(struct walk *w, struct fh_block *block, bool *
 {
     bool redacted = block->kind == FH_BLOCK_REDACTED;
 
+    if ((w->req->envelope.quirks & FH_QUIRK_REASONING_DETAILS) != 0) {
+        return FH_OK; /* the dialect has no place for it, this server has */
+    }
     if (!redacted && block->signature.len == 0) {
         return decide(w, FH_FIELD_THINKING_UNSIGNED, block->pointer, drop);
     }
