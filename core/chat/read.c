@@ -144,10 +144,10 @@ bool fh_path_is(const struct fh_path *path, struct fh_slice pointer)
     return path == NULL && pointer.len == 0;
 }
 
-void fh_read_keep(struct fh_reader *r, struct fh_extras *extras, const struct fh_path *at,
-                  yyjson_val *value)
+struct fh_extra *fh_read_keep(struct fh_reader *r, struct fh_extras *extras,
+                              const struct fh_path *at, yyjson_val *value)
 {
-    fh_extra_add(extras, r->arena, at->up, at->key, value);
+    return fh_extra_add(extras, r->arena, at->up, at->key, value);
 }
 
 static enum fh_rc read_val(struct fh_reader *r, const struct fh_path *at, yyjson_val *value,
@@ -241,7 +241,7 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
     size_t i = 0;
 
     if (yyjson_is_null(value)) {
-        fh_read_keep(r, extras, at, value);
+        (void)fh_read_keep(r, extras, at, value);
         return FH_OK;
     }
     while (i < shape->count && !fh_eq(shape->members[i].key, at->key)) {
@@ -259,7 +259,7 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
     if ((int)field < FH_VALUES) {
         return read_value(r, field, at, value);
     }
-    fh_read_keep(r, extras, at, value);
+    (void)fh_read_keep(r, extras, at, value);
     return FH_OK;
 }
 

@@ -94,8 +94,8 @@ enum fh_rc fh_read_list(struct fh_reader *r, void *into, const struct fh_path *a
                         yyjson_val *list, fh_member_fn *read);
 
 /* fh_read_keep puts a member that was understood, but has no field, among the extras. */
-void fh_read_keep(struct fh_reader *r, struct fh_extras *extras, const struct fh_path *at,
-                  yyjson_val *value);
+struct fh_extra *fh_read_keep(struct fh_reader *r, struct fh_extras *extras,
+                              const struct fh_path *at, yyjson_val *value);
 
 /* fh_read_wrong says that something has the wrong type: "/a/b must be a string, not a list". */
 enum fh_rc fh_read_wrong(struct fh_reader *r, const struct fh_path *at, const char *right,

@@ -36,6 +36,7 @@ struct fh_extra {
     struct fh_slice key;
     yyjson_val *value;
     struct fh_slice pointer; /* of the member in the source body */
+    bool repeats;            /* it says again what fields say: others need no report of it */
 };
 
 /* A list of extras, in the order in which they were read. */
@@ -44,14 +45,15 @@ struct fh_extras {
 };
 
 /* fh_extra_add notes the member `key` of the object at `path`. */
-void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
-                  struct fh_slice key, yyjson_val *value);
+struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
+                              const struct fh_path *path, struct fh_slice key,
+                              yyjson_val *value);
 
 /* fh_extras_write puts the members back into `obj` (same dialect). */
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj);
 
-/* fh_extras_lose reports each of them (any other dialect), but for null, "", [] and {}: those say
- * that nothing was given. */
+/* fh_extras_lose reports each of them (any other dialect), but for null, "", [] and {}, which say
+ * that nothing was given, and for those that repeat what fields say. */
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why);
 
 enum fh_role {
