@@ -19,6 +19,19 @@ struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
     return extra;
 }
 
+void fh_extras_append(struct fh_extras *list, const struct fh_extras *more)
+{
+    if (more->first == NULL) {
+        return;
+    }
+    if (list->last == NULL) {
+        list->first = more->first;
+    } else {
+        list->last->next = more->first;
+    }
+    list->last = more->last;
+}
+
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
