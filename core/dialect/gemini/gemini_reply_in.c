@@ -100,8 +100,8 @@ static void push_citations(struct fh_gemini_answer *a, struct fh_events *out, ui
     }
 }
 
-static void push_finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
-                        struct fh_slice word)
+static struct fh_event *push_finish(struct fh_gemini_answer *a, struct fh_events *out,
+                                    uint32_t choice, struct fh_slice word)
 {
     struct fh_gemini_choice *c = &a->choice[choice];
     struct fh_event *event = NULL;
@@ -115,6 +115,43 @@ static void push_finish(struct fh_gemini_answer *a, struct fh_events *out, uint3
     }
     c->finished = true;
     a->finished = true;
+    return event;
+}
+
+static bool all_finished(const struct fh_gemini_answer *a)
+{
+    for (size_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].next > 0 && !a->choice[i].finished) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* finish tells why a candidate ended, once all that have begun did: the end of the bytes behind a
+ * finish is the end of the answer, and must not be where one candidate is still speaking. */
+static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                   struct fh_slice word, const struct fh_extras *extras)
+{
+    struct fh_gemini_choice *c = &a->choice[choice];
+
+    c->finished = true;
+    if (!all_finished(a)) {
+        fh_gemini_close(a, out, choice);
+        c->waits = true;
+        c->word = fh_dup(a->arena, word);
+        if (extras->first != NULL) {
+            push_for(a, out, FH_EVENT_EXTRA, choice)->extras = *extras;
+        }
+        return;
+    }
+    push_finish(a, out, choice, word)->extras = *extras;
+    for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].waits) {
+            a->choice[i].waits = false;
+            (void)push_finish(a, out, i, a->choice[i].word);
+        }
+    }
 }
 
 static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out,
@@ -167,8 +204,7 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
         return fh_read_refuse(r, at, "is finished twice");
     }
     if (said.finish_reason.len > 0) {
-        push_finish(a, out, (uint32_t)choice, said.finish_reason);
-        out->list[out->count - 1].extras = extras;
+        finish(a, out, (uint32_t)choice, said.finish_reason, &extras);
     } else if (extras.first != NULL) {
         push_for(a, out, FH_EVENT_EXTRA, (uint32_t)choice)->extras = extras;
     }
@@ -237,8 +273,7 @@ static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
         return;
     }
     if (reason.len > 0 && alone && !a->choice[0].finished) {
-        push_finish(a, out, 0, reason);
-        event = &out->list[out->count - 1];
+        event = push_finish(a, out, 0, reason);
         event->finish = FH_FINISH_REFUSAL;
     } else {
         event = push_for(a, out, FH_EVENT_EXTRA, 0);
@@ -298,7 +333,7 @@ static void finish_all(struct fh_gemini_answer *a, struct fh_events *out)
 {
     for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
         if (!a->choice[i].finished && a->choice[i].next > 0) {
-            push_finish(a, out, i, FH_NONE);
+            (void)push_finish(a, out, i, FH_NONE);
         }
     }
 }
