@@ -11,6 +11,8 @@
  *     == stream from NAME: title     the same, streamed
  *     == gives
  *
+ * Files whose names start with "fields" have another form and are read elsewhere.
+ *
  * Streams of event-stream framing are written as lines `type JSON`, `!type JSON` for exceptions, in
  * vectors and in what they give: frame_lines.h. Files named fields*.tv are read by others.
  *
@@ -227,11 +229,13 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     } else if (fh_eq(v->kind, FH_LIT("reply"))) {
         struct fh_events events = {.arena = arena, .dialect = story_dialect->id};
 
-        if (story_dialect->decode_reply(&events, v->wire, &why) != FH_OK) {
-            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
-        }
+        enum fh_rc rc = story_dialect->decode_reply(&events, v->wire, &why);
+
         for (size_t i = 0; i < events.count; i++) {
             trace_event(out, arena, &events.list[i]);
+        }
+        if (rc != FH_OK) {
+            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
         }
     } else if (fh_eq(v->kind, FH_LIT("stream"))) {
         struct story_stream t =

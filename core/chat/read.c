@@ -61,6 +61,11 @@ enum fh_rc fh_read_wrong(struct fh_reader *r, const struct fh_path *at, const ch
                fh_json_kind(got));
 }
 
+enum fh_rc fh_read_want_object(struct fh_reader *r, const struct fh_path *at, yyjson_val *got)
+{
+    return yyjson_is_obj(got) ? FH_OK : fh_read_wrong(r, at, "an object", got);
+}
+
 enum fh_rc fh_read_missing(struct fh_reader *r, const struct fh_path *object, const char *what)
 {
     return say(r, object, FH_REFUSE_BAD_REQUEST, FH_E_MISSING, "must have %s", what);
@@ -93,7 +98,7 @@ enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_va
         return say(r, NULL, FH_REFUSE_BAD_REQUEST, rc, "must be JSON: %s at byte %llu",
                    error.what, (unsigned long long)error.at);
     }
-    return yyjson_is_obj(*root) ? FH_OK : fh_read_wrong(r, NULL, "an object", *root);
+    return fh_read_want_object(r, NULL, *root);
 }
 
 size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice word)
@@ -106,15 +111,14 @@ size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice 
     return i;
 }
 
+bool fh_json_says(yyjson_val *obj, struct fh_slice key, struct fh_slice word)
+{
+    return fh_eq(fh_json_text(fh_json_get(obj, key)), word);
+}
+
 struct fh_slice fh_read_shown(struct fh_slice text)
 {
-    size_t len = fh_min(text.len, SHOWN_MAX);
-
-    /* not in the middle of a character */
-    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0U) == 0x80) {
-        len--;
-    }
-    return fh_head(text, len);
+    return fh_utf8_head(text, SHOWN_MAX);
 }
 
 /* take_last parts the last token off a pointer. */
@@ -270,9 +274,7 @@ enum fh_rc fh_read_object(struct fh_reader *r, const struct fh_shape *shape, voi
     uint64_t seen = 0;
 
     FH_ASSERT(shape->count <= FH_MEMBERS_MAX);
-    if (!yyjson_is_obj(obj)) {
-        return fh_read_wrong(r, at, "an object", obj);
-    }
+    FH_TRY(fh_read_want_object(r, at, obj));
     for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         struct fh_path member = {.up = at, .key = fh_json_text(key)};
 

@@ -3,5 +3,5 @@
 #include "openai_chat.h"
 
 #define LEDGER "dialect/openai_chat/openai_chat_ledger.def"
-#define CELLS fh_openai_chat_cells
+#define CELLS  fh_openai_chat_cells
 #include "chat/cells.inc"
