@@ -7,7 +7,7 @@
  * what they are. Indices rise, blocks do not overlap. A stream that breaks this gives FH_EVENT_ERROR
  * and nothing after it: half of what it says could not be put anywhere. What is merely missing (a
  * messageStart, the stop of a block before the next) is made up. Event types that we do not know are
- * skipped, as the official SDKs do.
+ * skipped, as the official SDKs do, and so is the padding `p`, which hides how long an event is.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
@@ -356,7 +356,7 @@ static void on_block_stop(const struct arrival *a)
 
 static void on_message_start(const struct arrival *a)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("role")};
+    static const struct fh_slice known[] = {FH_LIT_INIT("role"), FH_LIT_INIT("p")};
 
     if (a->dec->started) {
         broken(a, "messageStart in the middle of a message");
@@ -397,8 +397,10 @@ static void on_message_stop(const struct arrival *a)
 /* on_metadata: it comes last, but tokens were used whenever it comes. */
 static void on_metadata(const struct arrival *a)
 {
+    static const struct fh_slice known[] = {FH_LIT_INIT("p")};
+
     need_start(a);
-    fh_bedrock_read_metadata(a->out, a->root, &a->dec->usage, NULL, 0);
+    fh_bedrock_read_metadata(a->out, a->root, &a->dec->usage, known, FH_LEN(known));
     a->dec->counted = true;
     end(a);
 }
