@@ -21,12 +21,14 @@ struct bad {
     const char *want;
 };
 
-#define LOCAL  "providers: {l: {kind: local}}\n"
-#define MODEL  "models: {m: {routes: [{provider: l}]}}\n"
-#define SIZES  " (units: B, KiB, MiB, GiB)\n"
-#define KINDS                                                                                   \
-    "anthropic, openai, azure_openai, azure_foundry, bedrock, vertex, gemini, mistral, deepseek, " \
-    "groq, xai, openrouter, together, vllm, ollama, anthropic_compatible, openai_compatible, local"
+#define LOCAL "providers: {l: {kind: local}}\n"
+#define MODEL "models: {m: {routes: [{provider: l}]}}\n"
+#define SIZES " (units: B, KiB, MiB, GiB)\n"
+#define KINDS                                                                                  \
+    "anthropic, openai, azure_openai, azure_foundry, bedrock, vertex, gemini, mistral, "       \
+    "deepseek, "                                                                               \
+    "groq, xai, openrouter, together, vllm, ollama, anthropic_compatible, openai_compatible, " \
+    "local"
 #define LISTEN "needs an address and a port, such as 127.0.0.1:8080, [::1]:8080 or *:8080\n"
 
 static const struct bad bad[] = {

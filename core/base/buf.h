@@ -30,6 +30,12 @@ struct fh_buf {
 struct fh_buf fh_buf_on_heap(size_t max);
 struct fh_buf fh_buf_in_arena(struct fh_arena *arena, size_t max);
 
+/* fh_buf_over fills memory that the caller has, such as an array on the stack; nothing to release. */
+static inline struct fh_buf fh_buf_over(uint8_t *room, size_t size)
+{
+    return (struct fh_buf){.ptr = room, .room = size, .max = size};
+}
+
 /* fh_buf_fini gives heap memory back; the buffer may be used again afterwards. */
 void fh_buf_fini(struct fh_buf *buf);
 

@@ -28,13 +28,10 @@ static void refuse(struct fh_exchange *x)
         fh_x_field(x, "retry-after", fh_buf_slice(&retry));
     }
     fh_x_field(x, "x-should-retry", row->retry ? FH_LIT("true") : FH_LIT("false"));
-    if (x->client->fault_name != NULL) {
-        fh_x_field(x, "x-amzn-errortype", x->client->fault_name(fault));
-    }
-    fh_x_status(x, x->client->fault_status(fault));
+    fh_x_field(x, "x-amzn-errortype", fh_x_fault_name(x));
+    fh_x_status(x, fh_x_fault_status(x));
     fh_x_out(x, FAULT_MAX);
-    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault,
-                            FH_FRAMING_NONE);
+    fh_x_encode_fault(x, false);
     if (x->dispatched) {
         fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED,
                     fh_buf_slice(&x->out));
@@ -42,8 +39,7 @@ static void refuse(struct fh_exchange *x)
         fh_x_void(x, x->attempts > 0 ? FH_VOID_UNREACHABLE : FH_VOID_REFUSED);
     }
     fh_x_release(x, false);
-    fh_x_send_head(x, x->client->fault_status(fault), FH_LIT("application/json"),
-                   (int64_t)x->out.len);
+    fh_x_send_head(x, fh_x_fault_status(x), FH_LIT("application/json"), (int64_t)x->out.len);
     fh_x_client_bytes(x, fh_buf_slice(&x->out));
     fh_x_end(x, true);
 }
@@ -172,34 +168,65 @@ static void not_asked(struct fh_exchange *x, const struct fh_fault *before)
     fh_x_attempt_failed(x, true);
 }
 
+static void ask_for_key(struct fh_exchange *x, struct fh_sha256 hash,
+                        struct fh_slice access_key)
+{
+    struct fh_want *want = fh_x_want(x, FH_WANT_KEY);
+
+    x->state = STATE_KEY;
+    want->key_hash = hash;
+    want->access_key = access_key;
+}
+
+/* ask_for_signer wants the key of whoever a signed request says it is from. */
+static void ask_for_signer(struct fh_exchange *x)
+{
+    if (fh_x_read_claim(x)) {
+        ask_for_key(x, (struct fh_sha256){0}, x->claim->claim.access_key);
+    } else {
+        refuse(x);
+    }
+}
+
 static void start(struct fh_exchange *x)
 {
     struct fh_slice key;
 
     x->call = fh_x_recognise(&x->setup.head);
     x->client = fh_dialect(x->call.dialect);
+    x->frame.framing = x->call.framing;
     if (!x->call.known) {
         fh_x_fault(x, x->call.fault,
                    x->call.fault == FH_REFUSE_BAD_METHOD
                        ? "%.*s does not take this method."
-                       : "There is nothing at %.*s. This gateway serves /v1/messages, "
-                         "/v1/messages/count_tokens, /v1/chat/completions and /v1/models.",
+                       : "There is nothing at %.*s. This gateway serves the paths of the "
+                         "official SDKs, such as /v1/messages, /v1/chat/completions, "
+                         "/v1/responses, /model/MODEL/converse, "
+                         "/v1beta/models/MODEL:generateContent and /v1/models.",
                    FH_ARG(x->setup.head.path));
-        refuse(x);
-        return;
-    }
-    if (!fh_x_client_key(&x->setup.head, &key)) {
-        fh_x_fault(x, FH_REFUSE_BAD_KEY,
-                   "There is no key in the request. Send one as `authorization: Bearer KEY` or "
-                   "`x-api-key: KEY`; `freehold key create NAME` makes one.");
         refuse(x);
         return;
     }
     /* a name whose percent signs are wrong stays as it is, and will not be found */
     (void)!fh_url_decode_segment(x->call.model, x->arena, &x->call.model);
     x->strict = fh_eq_nocase(x->setup.head.translation, FH_LIT("strict"));
-    x->state = STATE_KEY;
-    fh_x_want(x, FH_WANT_KEY)->key_hash = fh_sha256(key);
+    if (fh_exchange_is_signed(&x->setup.head)) {
+        ask_for_signer(x);
+        return;
+    }
+    if (!fh_x_client_key(&x->setup.head, &key)) {
+        fh_x_fault(x, FH_REFUSE_NO_KEY,
+                   "There is no key in the request. Send one as `authorization: Bearer KEY` or "
+                   "`x-api-key: KEY`; `freehold key create NAME` makes one.");
+        refuse(x);
+        return;
+    }
+    ask_for_key(x, fh_sha256(key), FH_NONE);
+}
+
+enum fh_dialect_id fh_exchange_dialect(const struct fh_client_head *head)
+{
+    return fh_x_recognise(head).dialect;
 }
 
 struct fh_exchange *fh_exchange_new(const struct fh_exchange_setup *setup)
@@ -223,6 +250,9 @@ void fh_exchange_free(struct fh_exchange **x)
     }
     struct fh_arena *arena = (*x)->arena;
 
+    if ((*x)->claim != NULL) {
+        fh_wipe(&(*x)->claim->key, sizeof((*x)->claim->key));
+    }
     drop_attempt(*x);
     fh_arena_free(&(*x)->scratch);
     fh_arena_free(&arena);
@@ -232,6 +262,12 @@ void fh_exchange_free(struct fh_exchange **x)
 void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
 {
     FH_ASSERT(x->state == STATE_KEY);
+    if (key == NULL && x->claim != NULL) {
+        fh_x_fault(x, FH_REFUSE_BAD_KEY,
+                   "The security token included in the request is invalid.");
+        refuse(x);
+        return;
+    }
     if (key == NULL) {
         fh_x_fault(
             x, FH_REFUSE_BAD_KEY,
@@ -249,7 +285,15 @@ void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
     x->key.id = fh_dup(x->arena, key->id);
     x->key.name = fh_dup(x->arena, key->name);
     x->key.models = fh_dup(x->arena, key->models);
+    x->key.aws_secret = FH_NONE;
+    if (x->claim != NULL) {
+        fh_x_take_secret(x, key);
+    }
     if (x->call.call == CALL_MODELS) {
+        if (x->claim != NULL && !fh_x_verify(x)) { /* without a body all is there */
+            refuse(x);
+            return;
+        }
         x->state = STATE_MODELS;
         (void)fh_x_want(x, FH_WANT_MODELS);
         return;
@@ -263,7 +307,7 @@ void fh_exchange_body(struct fh_exchange *x, struct fh_slice body, uint64_t now_
     FH_ASSERT(x->state == STATE_BODY);
     x->now_us = now_us;
     x->body = body;
-    if (fh_x_read_request(x) != FH_OK) {
+    if ((x->claim != NULL && !fh_x_verify(x)) || fh_x_read_request(x) != FH_OK) {
         refuse(x);
         return;
     }

@@ -56,7 +56,10 @@ void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice cont
     }
     fh_x_field(x, "content-type", content_type);
     fh_x_field(x, "x-freehold-request-id", x->frame.request_id);
-    fh_x_field(x, id_header[x->call.dialect], x->frame.request_id);
+    fh_x_field(x,
+               x->call.envelope == FH_ENVELOPE_BEDROCK ? "x-amzn-requestid"
+                                                       : id_header[x->call.dialect],
+               x->frame.request_id);
     if (x->attempts > 0) {
         fh_x_field(x, "x-freehold-attempts", decimal(x, x->attempts));
     }
@@ -210,7 +213,7 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
     x->fault_seen = true;
     if (status == 200) {
         x->watch = (struct fh_watch){0};
-        status = x->client->fault_status(&x->fault);
+        status = fh_x_fault_status(x);
     }
     if (x->fault.retry_after_s == 0) {
         x->fault.retry_after_s = x->retry_after_s;
@@ -460,8 +463,7 @@ static void fail_passed(struct fh_exchange *x, const struct fh_frame *event)
     x->fault_seen = true;
     if (x->call.framing != x->chat->framing) {
         fh_buf_clear(&x->out);
-        x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
-                                x->call.framing);
+        fh_x_encode_fault(x, true);
         bytes = fh_buf_slice(&x->out);
     }
     failed_event(x, bytes);
@@ -575,9 +577,8 @@ static void write_cut(struct fh_exchange *x)
     const struct fh_event error = {.kind = FH_EVENT_ERROR, .fault = x->fault};
 
     fh_buf_clear(&x->out);
-    if (x->passes) {
-        x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
-                                x->call.framing);
+    if (x->passes || x->call.framing == FH_FRAMING_CHUNKS) {
+        fh_x_encode_fault(x, true);
     } else {
         x->client->encode_stream(x->stream_encoder, &x->out, fh_x_scratch(x), &error, x->loss);
     }

@@ -405,7 +405,7 @@ static void add_field(struct fh_buf *out, struct fh_slice name, struct fh_slice 
 }
 
 /* add_key sends a key as the kind of place has it. */
-static void add_key(struct fh_buf *out, const struct fh_target *target)
+static void add_key(struct fh_buf *out, const struct fh_target *target, struct fh_slice key)
 {
     static const struct fh_slice fields[] = {
         [FH_AUTH_BEARER] = FH_LIT_INIT("Authorization"),
@@ -415,13 +415,46 @@ static void add_key(struct fh_buf *out, const struct fh_target *target)
     };
     enum fh_auth auth = fh_provider_preset(target->provider->kind)->auth;
 
-    if (target->secret.len == 0) {
-        return;
-    }
     fh_buf_append(out, fields[auth]);
     fh_buf_append(out, auth == FH_AUTH_BEARER ? FH_LIT(": Bearer ") : FH_LIT(": "));
-    fh_buf_append(out, target->secret);
+    fh_buf_append(out, key);
     fh_buf_append(out, FH_LIT("\r\n"));
+}
+
+static void add_bearer(struct fh_buf *out, struct fh_slice token)
+{
+    fh_buf_append(out, FH_LIT("Authorization: Bearer "));
+    fh_buf_append(out, token);
+    fh_buf_append(out, FH_LIT("\r\n"));
+}
+
+/* add_auth proves who asks: by a key, by a token that control obtained, or by a signature. */
+static enum fh_rc add_auth(struct fh_exchange *x, const struct fh_target *target,
+                           struct fh_slice path, struct fh_buf *out)
+{
+    bool signs = fh_provider_preset(target->provider->kind)->source == FH_CREDENTIALS_AWS;
+    struct fh_credential credential;
+
+    if (target->secret.len == 0) {
+        return FH_OK;
+    }
+    if (fh_credential_parse(&credential, target->secret) != FH_OK ||
+        (credential.kind == FH_CREDENTIAL_AWS &&
+         (!signs || fh_x_sign(x, &credential, path, out) != FH_OK))) {
+        fh_x_fault(
+            x, FH_REFUSE_UPSTREAM_DENIED,
+            "This gateway's credentials for the provider \"%.*s\" cannot be used. Whoever "
+            "runs the gateway finds the reason by `freehold doctor`.",
+            FH_ARG(target->provider->name));
+        return FH_E_MISSING;
+    }
+    if (credential.kind == FH_CREDENTIAL_TOKEN && credential.from.len > 0) {
+        add_bearer(out,
+                   credential.token); /* lent by a cloud, wherever the place takes its keys */
+    } else if (credential.kind == FH_CREDENTIAL_TOKEN) {
+        add_key(out, target, credential.token);
+    }
+    return FH_OK;
 }
 
 /* add_version sends Anthropic's two headers. */
@@ -465,21 +498,23 @@ static enum fh_rc request_head(struct fh_exchange *x, size_t body_len)
 {
     const struct fh_target *target = fh_x_target(x);
     struct fh_buf out = fh_buf_in_arena(x->arena, HEAD_MAX);
+    struct fh_buf path = fh_buf_in_arena(x->arena, HEAD_MAX / 2);
 
+    add_path(x, &path);
     fh_buf_append(&out, FH_LIT("POST "));
-    add_path(x, &out);
+    fh_buf_append(&out, fh_buf_slice(&path));
     fh_buf_append(&out, FH_LIT(" HTTP/1.1\r\nHost: "));
     fh_buf_append(&out, target->provider->host);
     fh_buf_append(&out, FH_LIT("\r\nContent-Type: application/json\r\nAccept: "));
     fh_buf_append(&out, accepts(x));
     fh_buf_append(&out, FH_LIT("\r\nUser-Agent: freehold\r\n"));
-    add_key(&out, target);
+    FH_TRY(add_auth(x, target, fh_buf_slice(&path), &out));
     add_version(x, &out);
     fh_buf_append(&out, FH_LIT("Content-Length: "));
     fh_buf_u64(&out, body_len);
     fh_buf_append(&out, FH_LIT("\r\n\r\n"));
     x->piece[0] = fh_buf_slice(&out);
-    if (out.failed) {
+    if (out.failed || path.failed) {
         fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
                    "The request's headers and query are longer than %d bytes.", HEAD_MAX);
         return FH_E_LIMIT;

@@ -3,6 +3,7 @@
  *
  *     exchange.c            the machine: what is waited for, what comes next
  *     exchange_recognise.c  which call of which dialect a path is
+ *     exchange_signed.c     requests signed as AWS's are, in and out
  *     exchange_request.c    what is sent to a provider: passed or translated
  *     exchange_reply.c      what comes back: whole or streamed, passed or translated
  *     exchange_local.c      answers that need no provider
@@ -12,10 +13,13 @@
  */
 #pragma once
 
+#include "base/secret.h"
 #include "dialect/dialect.h"
 #include "exchange/exchange.h"
+#include "provider/credential.h"
 #include "wire/frames.h"
 #include "wire/json_scan.h"
+#include "wire/sigv4.h"
 
 enum {
     TARGETS_MAX = 8, /* as many routes as a model may have */
@@ -67,6 +71,12 @@ struct fh_recognised {
     enum fh_refusal fault;
 };
 
+/* What a signed request says of itself, and what it is checked with. */
+struct fh_x_claim {
+    struct fh_sigv4_claim claim;
+    struct fh_sigv4_key key;
+};
+
 struct fh_exchange {
     struct fh_arena *arena; /* holds the exchange itself */
     enum fh_exchange_state state;
@@ -82,7 +92,8 @@ struct fh_exchange {
     /* the client */
     struct fh_recognised call;
     const struct fh_dialect *client;
-    struct fh_policy_key key; /* its slices copied */
+    struct fh_policy_key key; /* its slices copied, without the AWS-style secret */
+    struct fh_x_claim *claim; /* NULL: not signed */
     struct fh_slice body;
     struct fh_slice model; /* as the client named it */
     struct {               /* members of the body that we look at; not there: empty */
@@ -161,6 +172,9 @@ void fh_x_release(struct fh_exchange *x, bool keep);
 void fh_x_end(struct fh_exchange *x, bool clean);
 FH_PRINTF(3, 4)
 void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...);
+void fh_x_encode_fault(struct fh_exchange *x, bool stream);
+uint16_t fh_x_fault_status(const struct fh_exchange *x);
+struct fh_slice fh_x_fault_name(const struct fh_exchange *x); /* for x-amzn-errortype */
 struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_dialect *from,
                                  const struct fh_dialect *to, struct fh_arena *arena);
 
@@ -176,6 +190,13 @@ FH_NODISCARD bool fh_x_client_key(const struct fh_client_head *head, struct fh_s
 enum fh_rc fh_x_read_request(struct fh_exchange *x);
 bool fh_x_helps_call(const struct fh_exchange *x);
 enum fh_rc fh_x_build_request(struct fh_exchange *x);
+
+/* exchange_signed.c */
+FH_NODISCARD bool fh_x_read_claim(struct fh_exchange *x);
+void fh_x_take_secret(struct fh_exchange *x, const struct fh_policy_key *key);
+FH_NODISCARD bool fh_x_verify(struct fh_exchange *x);
+enum fh_rc fh_x_sign(struct fh_exchange *x, const struct fh_credential *aws,
+                     struct fh_slice path, struct fh_buf *head);
 
 /* exchange_reply.c */
 void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head);

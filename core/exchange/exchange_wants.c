@@ -128,3 +128,29 @@ struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_di
                                 .arena = arena,
                                 .loss = x->loss};
 }
+
+/* speaks_faults is the dialect in which the client is told what went wrong: who asks by InvokeModel
+ * speaks a model's dialect, but its SDK is AWS's. */
+static const struct fh_dialect *speaks_faults(const struct fh_exchange *x)
+{
+    return x->call.envelope == FH_ENVELOPE_BEDROCK ? fh_dialect(FH_DIALECT_BEDROCK) : x->client;
+}
+
+/* fh_x_encode_fault writes `fault` for the client, as a body or as the end of its stream. */
+void fh_x_encode_fault(struct fh_exchange *x, bool stream)
+{
+    speaks_faults(x)->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
+                                   stream ? x->call.framing : FH_FRAMING_NONE);
+}
+
+uint16_t fh_x_fault_status(const struct fh_exchange *x)
+{
+    return speaks_faults(x)->fault_status(&x->fault);
+}
+
+struct fh_slice fh_x_fault_name(const struct fh_exchange *x)
+{
+    const struct fh_dialect *speaks = speaks_faults(x);
+
+    return speaks->fault_name == NULL ? FH_NONE : speaks->fault_name(&x->fault);
+}

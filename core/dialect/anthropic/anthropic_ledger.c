@@ -3,5 +3,5 @@
 #include "dialect/anthropic/anthropic.h"
 
 #define LEDGER "dialect/anthropic/anthropic_ledger.def"
-#define CELLS fh_anthropic_cells
+#define CELLS  fh_anthropic_cells
 #include "chat/cells.inc"

@@ -20,6 +20,7 @@ static const struct fh_reply_frame frame = {
     .model = FH_LIT_INIT("m"),
     .created_s = 1,
     .include_usage = true,
+    .framing = FH_FRAMING_SSE,
 };
 
 /* Each of these gives what the wire becomes, or nothing when it is refused. */

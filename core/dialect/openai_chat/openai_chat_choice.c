@@ -53,14 +53,15 @@ static void move(struct fh_extras *to, const struct fh_extras *from)
     }
 }
 
-/* attach hangs extras on the last event since `first`, or on one of their own. */
+/* attach hangs extras on the last event since `first`, or on one of their own. Citations carry
+ * nothing but citations. */
 static void attach(struct listener *l, const struct fh_extras *extras, size_t first,
                    enum fh_block_kind kind, uint32_t block)
 {
     if (extras->first == NULL) {
         return;
     }
-    if (l->out->count == first) {
+    if (l->out->count == first || l->out->list[l->out->count - 1].kind == FH_EVENT_CITATIONS) {
         struct fh_event *event = fh_event_push(l->out, FH_EVENT_EXTRA);
 
         event->choice = l->index;

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "chat/breakpoint.h"
+
 /* What the functions of this dialect want beside the reader. */
 struct reading {
     const struct fh_openai_chat_flavour *flavour;
@@ -50,7 +52,7 @@ static enum fh_rc read_tool_cache(struct fh_reader *r, void *into, const struct 
 {
     struct fh_tool *tool = into;
 
-    if (!fh_openai_chat_cache_of(value, &tool->cache)) {
+    if (!fh_breakpoint_read(value, &tool->cache)) {
         (void)fh_read_keep(r, &tool->extras, at, value);
     }
     return FH_OK;
