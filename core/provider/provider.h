@@ -10,6 +10,7 @@
 #pragma once
 
 #include "chat/request.h"
+#include "provider/credential.h"
 #include "provider/provider.def"
 
 enum fh_provider_kind {
@@ -47,8 +48,9 @@ struct fh_provider_preset {
     struct fh_slice url; /* empty: the config must give one */
     enum fh_auth auth;
     enum fh_key_need key;
-    struct fh_slice path[FH_OPERATIONS]; /* empty: there is no such call */
-    struct fh_slice doc;                 /* one sentence */
+    enum fh_credential_source credentials; /* unless the config says otherwise */
+    struct fh_slice path[FH_OPERATIONS];   /* empty: there is no such call */
+    struct fh_slice doc;                   /* one sentence */
 };
 
 enum fh_provider_state {
@@ -72,7 +74,8 @@ struct fh_provider {
         base_path; /* comes before the call's path; empty or "/…" without a "/" behind */
     struct fh_slice tls_name; /* sent as SNI and verified */
     struct fh_slice ca_file;  /* empty: the system's */
-    struct fh_slice key_ref;  /* env:NAME or file:PATH, never the secret; empty: none */
+    struct fh_slice key_ref;  /* env:NAME, file:PATH or state:PATH (a credential that control
+                                   renews), never the secret; empty: none */
     uint32_t connect_timeout_ms;
     uint32_t first_byte_timeout_ms; /* from the request's last byte to the answer's first */
     uint32_t idle_timeout_ms;       /* silence in the middle of an answer */
