@@ -1,5 +1,5 @@
 /*
- * credential.h: what a provider is shown to prove who asks: a key, or what a cloud lends for a while.
+ * credential.h: what shows a provider who asks: a key, or what a cloud lends for a while.
  *
  *     freehold-credential 1
  *     kind aws
