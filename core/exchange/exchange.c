@@ -47,6 +47,7 @@ static void refuse(struct fh_exchange *x)
 static bool usable(struct fh_exchange *x, const struct fh_target *target)
 {
     const struct fh_provider *provider = target->provider;
+    struct fh_credential token;
 
     if (provider == NULL) {
         fh_x_fault(x, FH_REFUSE_INTERNAL,
@@ -67,6 +68,14 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
             x, FH_REFUSE_UPSTREAM_DENIED,
             "This gateway's key for the provider \"%.*s\" could not be read. Whoever runs the "
             "gateway finds the reason in its log.",
+            FH_ARG(provider->name));
+        return false;
+    }
+    if (target->secret.len > 0 && !fh_x_token(target, &token)) {
+        fh_x_fault(
+            x, FH_REFUSE_UPSTREAM_DENIED,
+            "This gateway has credentials for the provider \"%.*s\" that its kind has no use "
+            "for. Whoever runs the gateway can give it a key instead.",
             FH_ARG(provider->name));
         return false;
     }

@@ -285,22 +285,28 @@ static enum fh_rc translate(struct fh_exchange *x)
     return too_lossy(x) ? FH_E_SUPPORT : FH_OK;
 }
 
+bool fh_x_token(const struct fh_target *target, struct fh_credential *out)
+{
+    return fh_credential_parse(out, target->secret) == FH_OK &&
+           out->kind == FH_CREDENTIAL_TOKEN;
+}
+
 static void add_auth(struct fh_buf *out, const struct fh_target *target)
 {
-    if (target->secret.len == 0) {
+    enum fh_auth auth = fh_provider_preset(target->provider->kind)->auth;
+    struct fh_credential credential;
+
+    if (auth == FH_AUTH_NONE || target->secret.len == 0) {
         return;
     }
-    switch (fh_provider_preset(target->provider->kind)->auth) {
-    case FH_AUTH_NONE:
-        return;
-    case FH_AUTH_BEARER:
-        fh_buf_append(out, FH_LIT("Authorization: Bearer "));
-        break;
-    case FH_AUTH_X_API_KEY:
-        fh_buf_append(out, FH_LIT("x-api-key: "));
-        break;
-    }
-    fh_buf_append(out, target->secret);
+    bool ok = fh_x_token(target, &credential);
+
+    FH_ASSERT(ok); /* else the target was not usable */
+    /* what a cloud lends is a bearer token, whatever field the place takes its own keys in */
+    fh_buf_append(out, auth == FH_AUTH_BEARER || credential.from.len > 0
+                           ? FH_LIT("Authorization: Bearer ")
+                           : FH_LIT("x-api-key: "));
+    fh_buf_append(out, credential.token);
     fh_buf_append(out, FH_LIT("\r\n"));
 }
 
