@@ -133,7 +133,7 @@ struct fh_want *fh_x_want(struct fh_exchange *x, enum fh_want_kind kind);
 struct fh_arena *fh_x_scratch(struct fh_exchange *x);
 const struct fh_target *fh_x_target(const struct fh_exchange *x);
 
-/* fh_x_token reads the target's secret as something to be sent along; false when it is no such thing. */
+/* fh_x_token reads the target's secret as something to send along; false when it is for signing. */
 FH_NODISCARD bool fh_x_token(const struct fh_target *target, struct fh_credential *out);
 void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes);
 void fh_x_status(struct fh_exchange *x, uint16_t status);
