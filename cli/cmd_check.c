@@ -4,6 +4,8 @@
 #include "control/config/config.h"
 #include "control/state.h"
 
+#include "dialect/ledger.h"
+
 #include <stdio.h>
 
 static void print_listens(const struct fh_config *cfg)
@@ -125,8 +127,10 @@ static int check(struct fh_cli *cli, int argc, char **argv)
     struct fh_findings findings;
     struct fh_config cfg;
 
-    if (fh_cli_option(cli, "manual") != NULL) {
-        fh_config_manual(&text);
+    bool keys = fh_cli_option(cli, "manual") != NULL;
+
+    if (keys || fh_cli_option(cli, "translation") != NULL) {
+        (keys ? fh_config_manual : fh_ledger_print)(&text);
         (void)printf("%.*s", FH_ARG(fh_buf_slice(&text)));
         return FH_EXIT_OK;
     }
@@ -156,6 +160,7 @@ static int check(struct fh_cli *cli, int argc, char **argv)
 
 static const struct fh_option options[] = {
     {"manual", NULL, "Print the reference of all keys (Markdown) and do nothing else."},
+    {"translation", NULL, "Print what is lost between which dialects (Markdown), likewise."},
 };
 
 const struct fh_command fh_command_check = {

@@ -22,13 +22,14 @@
 
 static const char key_name[] = "up"; /* of the key that lives as long as this process */
 
-enum { OUTPUT_MAX = 1 << 16, FOUND_MAX = 4096 };
+enum { OUTPUT_MAX = 1 << 16, FOUND_MAX = 4096, PORTS_TRIED = 16 };
 
 struct up {
     struct fh_cli *cli;
     struct fh_config config;
     struct fh_key_text key;
     const char *url;
+    const char *http2_url; /* for clients that speak HTTP/2 in clear; NULL: none was free */
     bool has_local;
 };
 
@@ -94,6 +95,12 @@ static void print_examples(const struct up *up)
                  "  const reply = await client.chat.completions.create({ model: '%.*s',\n"
                  "    messages: [{ role: 'user', content: 'Say hello.' }] })\n\n",
                  url, key, FH_ARG(model));
+    if (up->http2_url != NULL) {
+        (void)printf("AWS's SDK for Bedrock, which speaks HTTP/2 in clear:\n\n"
+                     "  new BedrockRuntimeClient({ endpoint: '%s', region: 'any',\n"
+                     "    token: { token: '%s' } })\n\n",
+                     up->http2_url, key);
+    }
     (void)printf(
         "The key lives as long as this runs; `freehold key create NAME` makes a lasting one.\n"
         "`freehold usage` shows what was used. Ctrl-C stops everything.\n\n");
@@ -101,10 +108,15 @@ static void print_examples(const struct up *up)
 
 static void on_ready(void *user)
 {
-    const struct up *up = user;
+    struct up *up = user;
 
     if (!up->cli->json) {
         print_examples(up);
+    }
+    if (up->http2_url != NULL && up->cli->json) {
+        print_json_line(up, fh_part_name(FH_PART_GATEWAY), "http2", fh_cstr(up->http2_url));
+    } else if (up->http2_url != NULL) {
+        (void)printf("http2 %s\n", up->http2_url);
     }
     (void)printf("ready %s %s\n", up->url, up->key.key);
     (void)fflush(stdout);
@@ -263,6 +275,35 @@ static int find_files(struct up *up, struct fh_supervisor_options *options)
     return FH_EXIT_OK;
 }
 
+/* http2_place finds where HTTP/2 without TLS is spoken: at the one port, where nginx can tell it from
+ * HTTP/1.1; else at the config's; else at the next port that is free. */
+static void http2_place(struct up *up, const struct fh_nginx *nginx)
+{
+    struct fh_config *cfg = &up->config;
+    struct fh_arena *arena = up->cli->arena;
+
+    if (fh_nginx_serves_both(nginx)) {
+        up->http2_url = url_of(arena, &cfg->listen.list[0]);
+        return;
+    }
+    for (unsigned more = 1; more <= PORTS_TRIED && cfg->listen_http2.count == 0; more++) {
+        struct fh_config_listen *place = fh_new(arena, struct fh_config_listen);
+        bool six = fh_find(cfg->listen.list[0].host, ':') < cfg->listen.list[0].host.len;
+        struct fh_buf text = fh_buf_in_arena(arena, 512);
+
+        *place = cfg->listen.list[0];
+        place->port = (uint16_t)(place->port + more);
+        fh_buf_printf(&text, six ? "[%.*s]:%u" : "%.*s:%u", FH_ARG(place->host), place->port);
+        place->text = fh_buf_slice(&text);
+        if (place->port > more && fh_try_listen(place) == 0) {
+            cfg->listen_http2 = (struct fh_config_listens){place, 1};
+        }
+    }
+    if (cfg->listen_http2.count > 0) {
+        up->http2_url = url_of(arena, &cfg->listen_http2.list[0]);
+    }
+}
+
 static int write_conf(struct up *up, const struct fh_supervisor_options *options)
 {
     struct fh_cli *cli = up->cli;
@@ -272,6 +313,7 @@ static int write_conf(struct up *up, const struct fh_supervisor_options *options
     if (!ask_nginx(cli->arena, options->nginx, &setup.nginx)) {
         return fh_cli_failed(cli, "%s does not say which version it is", options->nginx);
     }
+    http2_place(up, &setup.nginx);
     if (fh_nginx_conf_write(&up->config, setup, cli->arena) != FH_OK) {
         return fh_cli_failed(cli, "%s/run/nginx.conf cannot be written: %s", cli->state_dir,
                              strerror(errno));
@@ -338,7 +380,9 @@ const struct fh_command fh_command_up = {
     .doc = "Run gateway, control and engine together, from one config.",
     .help = "Runs in the foreground; Ctrl-C stops everything it started. Start-up ends with "
             "the line\n"
-            "\"ready URL KEY\"; the key lives as long as this runs. The gateway answers at "
+            "\"ready URL KEY\"; the key lives as long as this runs. A line \"http2 URL\" "
+            "before it\n"
+            "says where HTTP/2 without TLS is spoken. The gateway answers at "
             "once; while\n"
             "the local model is on its way, requests for it get 503 with retry-after.\n",
     .run = fh_cmd_up,

@@ -3,8 +3,6 @@
 #include "control/when.h"
 #include "tap.h"
 
-#include <time.h>
-
 #define NOW_US UINT64_C(1767225600123456) /* 2026-01-01T00:00:00.123456Z */
 
 static void test_reads(void **state)
@@ -81,32 +79,11 @@ static void test_refuses(void **state)
     }
 }
 
-/* Every day of 400 years is what the C library says it is. */
-static void test_every_day(void **state)
-{
-    FH_UNUSED(state);
-    for (uint64_t day = 0; day < 146097; day++) {
-        FH_AUTO(fh_buf_fini) struct fh_buf out = fh_buf_on_heap(64);
-        char want[64];
-        time_t seconds = (time_t)(day * 86400 + 86399);
-        struct tm tm;
-        uint64_t back = 0;
-
-        assert_non_null(gmtime_r(&seconds, &tm));
-        assert_true(strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.000000Z", &tm) > 0);
-        fh_when_print(&out, (uint64_t)seconds * 1000000);
-        assert_text(fh_buf_slice(&out), want);
-        assert_true(fh_when_parse(fh_head(fh_buf_slice(&out), 10), 0, &back));
-        assert_int_equal(back, day * 86400 * 1000000);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads),
         cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_every_day),
     };
     return cmocka_run_group_tests_name("when", tests, NULL, NULL);
 }

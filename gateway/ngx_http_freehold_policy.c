@@ -264,13 +264,18 @@ ngx_http_freehold_policy_limits(ngx_http_freehold_generation_t *g)
 
 
 void
-ngx_http_freehold_policy_key(ngx_http_freehold_ctx_t *ctx, const struct fh_sha256 *hash)
+ngx_http_freehold_policy_key(ngx_http_freehold_ctx_t *ctx, const struct fh_want *want)
 {
     enum fh_rc                   rc;
     struct fh_policy_key         key;
     ngx_http_freehold_worker_t  *w = &ngx_http_freehold_worker;
 
-    rc = fh_policy_reader_key(w->policy, hash, &key);
+    if (want->access_key.len) {
+        rc = fh_policy_reader_aws(w->policy, want->access_key, &key);
+
+    } else {
+        rc = fh_policy_reader_key(w->policy, &want->key_hash, &key);
+    }
 
     if (rc != FH_OK && rc != FH_E_MISSING) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,

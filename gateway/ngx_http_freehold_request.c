@@ -11,6 +11,7 @@
 
 
 static void ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head);
+static ngx_int_t ngx_http_freehold_fields(ngx_http_request_t *r, struct fh_client_head *head);
 static void ngx_http_freehold_cleanup(void *data);
 static void ngx_http_freehold_read_body(ngx_http_freehold_ctx_t *ctx, uint64_t max);
 static void ngx_http_freehold_body_handler(ngx_http_request_t *r);
@@ -76,6 +77,11 @@ ngx_http_freehold_handler(ngx_http_request_t *r)
     setup.limits = ngx_http_freehold_policy_limits(generation);
     ngx_http_freehold_head(r, &setup.head);
 
+    if (ngx_http_freehold_fields(r, &setup.head) != NGX_OK) {
+        ngx_http_freehold_policy_end();
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ctx->exchange = fh_exchange_new(&setup);
 
     rc = ngx_http_freehold_pump(ctx);
@@ -101,6 +107,7 @@ ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head)
         { ngx_string("authorization"), offsetof(struct fh_client_head, authorization) },
         { ngx_string("x-api-key"), offsetof(struct fh_client_head, x_api_key) },
         { ngx_string("api-key"), offsetof(struct fh_client_head, api_key) },
+        { ngx_string("x-goog-api-key"), offsetof(struct fh_client_head, x_goog_api_key) },
         { ngx_string("anthropic-version"),
           offsetof(struct fh_client_head, anthropic_version) },
         { ngx_string("anthropic-beta"), offsetof(struct fh_client_head, anthropic_beta) },
@@ -131,6 +138,51 @@ ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head)
             }
         }
     }
+}
+
+
+/*
+ * Lists all fields of a request that is signed: the signature says which of them count.
+ */
+
+static ngx_int_t
+ngx_http_freehold_fields(ngx_http_request_t *r, struct fh_client_head *head)
+{
+    ngx_uint_t             i, n;
+    ngx_list_part_t       *part;
+    ngx_table_elt_t       *header;
+    struct fh_http_field  *field;
+
+    if (!fh_exchange_is_signed(head)) {
+        return NGX_OK;
+    }
+
+    for (n = 0, part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    field = ngx_palloc(r->pool, (n + 1) * sizeof(struct fh_http_field));
+    if (field == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0, part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            field[n].name = ngx_http_freehold_slice(&header[i].key);
+            field[n++].value = ngx_http_freehold_slice(&header[i].value);
+        }
+    }
+
+    head->field = field;
+    head->field_count = n;
+
+    if (r->headers_in.host) {
+        head->authority = ngx_http_freehold_slice(&r->headers_in.host->value);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -221,7 +273,7 @@ ngx_http_freehold_carry_out(ngx_http_freehold_ctx_t *ctx, struct fh_want *want)
     switch (want->kind) {
 
     case FH_WANT_KEY:
-        ngx_http_freehold_policy_key(ctx, &want->key_hash);
+        ngx_http_freehold_policy_key(ctx, want);
         break;
 
     case FH_WANT_BODY:

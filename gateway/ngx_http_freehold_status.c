@@ -71,8 +71,10 @@ ngx_http_freehold_error(ngx_http_request_t *r)
     struct fh_buf             json;
     struct fh_arena          *arena;
     struct fh_fault           fault;
+    struct fh_slice           line;
     struct timespec           ts;
     struct fh_request_id      id;
+    struct fh_client_head     head;
     const struct fh_dialect  *dialect;
     char                      text[FH_REQUEST_ID_TEXT_LEN + 1];
 
@@ -109,17 +111,16 @@ ngx_http_freehold_error(ngx_http_request_t *r)
         }
     }
 
-    dialect = fh_dialect(FH_DIALECT_OPENAI_CHAT);
-
     /* there is none when its first line could not be read */
 
-    if (r->request_line.len >= sizeof("/messages") - 1
-        && ngx_strlcasestrn(r->request_line.data, r->request_line.data + r->request_line.len,
-                            (u_char *) "/messages", sizeof("/messages") - 2)
-           != NULL)
-    {
-        dialect = fh_dialect(FH_DIALECT_ANTHROPIC);
+    ngx_memzero(&head, sizeof(head));
+    line = ngx_http_freehold_slice(&r->request_line);
+
+    if (fh_split(&line, ' ', &head.method) && fh_split(&line, ' ', &head.path)) {
+        head.path = fh_head(head.path, fh_find(head.path, '?'));
     }
+
+    dialect = fh_dialect(fh_exchange_dialect(&head));
 
     arena = fh_arena_new(1 << 16);
     json = fh_buf_on_heap(1 << 16);

@@ -11,18 +11,19 @@
  *     == stream from NAME: title     the same, streamed
  *     == gives
  *
+ * Files whose names start with "fields" have another form and are read elsewhere.
+ *
  * Streams of event-stream framing are written as lines `type JSON`, `!type JSON` for exceptions, in
- * vectors and in what they give.
+ * vectors and in what they give: frame_lines.h. Files named fields*.tv are read by others.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+#include "frame_lines.h"
 #include "tap.h"
 #include "trace.h"
 #include "vector.h"
-
-#include "wire/frames.h"
 
 #include <dirent.h>
 
@@ -191,18 +192,14 @@ static inline struct story_stream story_run(struct fh_arena *arena,
 static inline struct fh_slice story_wire(const struct fh_dialect *dialect,
                                          struct fh_arena *arena, struct fh_slice text)
 {
-    FH_UNUSED(arena);
-    assert_true(dialect->framing == FH_FRAMING_SSE);
-    return text;
+    return dialect->framing == FH_FRAMING_EVENTSTREAM ? frame_lines_wire(arena, text) : text;
 }
 
 /* story_shown is the way back. */
 static inline struct fh_slice story_shown(const struct fh_dialect *dialect,
                                           struct fh_arena *arena, struct fh_slice wire)
 {
-    FH_UNUSED(arena);
-    assert_true(dialect->framing == FH_FRAMING_SSE);
-    return wire;
+    return dialect->framing == FH_FRAMING_EVENTSTREAM ? frame_lines_shown(arena, wire) : wire;
 }
 
 static inline void story_on_fault(struct fh_buf *out, struct fh_arena *arena,
@@ -232,11 +229,13 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     } else if (fh_eq(v->kind, FH_LIT("reply"))) {
         struct fh_events events = {.arena = arena, .dialect = story_dialect->id};
 
-        if (story_dialect->decode_reply(&events, v->wire, &why) != FH_OK) {
-            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
-        }
+        enum fh_rc rc = story_dialect->decode_reply(&events, v->wire, &why);
+
         for (size_t i = 0; i < events.count; i++) {
             trace_event(out, arena, &events.list[i]);
+        }
+        if (rc != FH_OK) {
+            fh_buf_printf(out, "refused: %.*s", FH_ARG(why.message));
         }
     } else if (fh_eq(v->kind, FH_LIT("stream"))) {
         struct story_stream t =
@@ -387,7 +386,8 @@ static inline size_t story_each(story_fn *fn)
         struct fh_slice text = FH_NONE;
         struct vector v;
 
-        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv"))) {
+        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv")) ||
+            fh_starts(fh_cstr(e->d_name), FH_LIT("fields"))) {
             continue;
         }
         (void)snprintf(path, sizeof(path), "%s/%s", story_folder, e->d_name);

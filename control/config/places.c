@@ -140,6 +140,56 @@ static void check_key(struct fh_loader *ld, const struct draft *d, struct fh_pro
     to->key_ref = d->raw.key;
 }
 
+/* check_cloud looks at what the places of a cloud are found by. */
+static void check_cloud(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
+{
+    enum fh_provider_need need = fh_provider_preset(to->kind)->need;
+    const struct {
+        const char *key, *example;
+        bool needed;
+        struct fh_slice value;
+    } keys[] = {
+        {"region", "us-east-1", need >= FH_PROVIDER_NEEDS_REGION, d->raw.region},
+        {"project", "my-project", need >= FH_PROVIDER_NEEDS_PROJECT, d->raw.project},
+    };
+
+    for (size_t i = 0; i < FH_LEN(keys); i++) {
+        struct fh_place at;
+        bool given = was_given(d, keys[i].key, &at);
+
+        if (keys[i].needed && keys[i].value.len == 0) {
+            complain_of(ld, d, keys[i].key, "is missing; %.*s needs one, such as %s",
+                        FH_ARG(fh_provider_preset(to->kind)->name), keys[i].example);
+        } else if (given && !keys[i].needed) {
+            complain_of(ld, d, keys[i].key, "can never matter: %.*s has none",
+                        FH_ARG(fh_provider_preset(to->kind)->name));
+        }
+    }
+    to->region = d->raw.region;
+    to->project = d->raw.project;
+}
+
+/* own_url is that of the kind, with the region filled in. */
+static struct fh_slice own_url(struct fh_loader *ld, const struct fh_provider *to)
+{
+    struct fh_buf url = fh_buf_in_arena(ld->arena, PATH_MAX_LEN);
+
+    fh_provider_fill(&url, fh_provider_preset(to->kind)->url, to, FH_NONE);
+    return fh_buf_slice(&url);
+}
+
+/* set_source: what has no key gets credentials that control obtains. */
+static void set_source(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
+{
+    const struct fh_slice ref[] = {FH_LIT("state:"), d->trail->name};
+
+    to->source =
+        to->key_ref.len > 0 ? FH_CREDENTIALS_NONE : fh_provider_preset(to->kind)->source;
+    if (to->source != FH_CREDENTIALS_NONE) {
+        to->key_ref = fh_concat(ld->arena, ref, FH_LEN(ref));
+    }
+}
+
 static void check_local(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
 {
     static const char *const keys[] = {"url", "key", "tls_name", "ca"};
@@ -182,9 +232,11 @@ static void finish_provider(struct fh_loader *ld, const struct draft *d)
     } else {
         const struct fh_provider_preset *preset = fh_provider_preset(p.to.kind);
 
-        p.url = d->raw.url.len > 0 ? d->raw.url : preset->url;
-        p.to.dialect = preset->dialect;
-        if (p.url.len == 0) {
+        check_cloud(ld, d, &p.to);
+        p.url = d->raw.url.len > 0 ? d->raw.url : own_url(ld, &p.to);
+        if (preset->need != FH_PROVIDER_NEEDS_NOTHING && p.to.region.len == 0) {
+            /* complained of already, and without one there is no URL to take apart */
+        } else if (p.url.len == 0) {
             complain_of(ld, d, "url", "is missing; %.*s has none of its own",
                         FH_ARG(preset->name));
         } else if (check_url(ld, d, p.url, &p.to) && p.to.kind != FH_PROVIDER_LOCAL) {
@@ -194,6 +246,7 @@ static void finish_provider(struct fh_loader *ld, const struct draft *d)
             check_local(ld, d, &p.to);
         } else {
             check_key(ld, d, &p.to);
+            set_source(ld, d, &p.to);
         }
     }
     p.key_at = p.at;

@@ -11,34 +11,40 @@ static const char alphabet[][65] = {
  * for the place. Zero is no digit; so four characters are digits when all four bits are there. */
 enum { PLACE_SHIFT = 24, ALL_PLACES = 0xf };
 
+#define WORTH(place, value) \
+    ((uint32_t)(value) << (18 - 6 * (place)) | 1U << (PLACE_SHIFT + (place)))
+
 /* clang-format off */
-#define DIGITS(X, place) \
-    X(place, 'A', 0), X(place, 'B', 1), X(place, 'C', 2), X(place, 'D', 3), X(place, 'E', 4), \
-    X(place, 'F', 5), X(place, 'G', 6), X(place, 'H', 7), X(place, 'I', 8), X(place, 'J', 9), \
-    X(place, 'K', 10), X(place, 'L', 11), X(place, 'M', 12), X(place, 'N', 13), \
-    X(place, 'O', 14), X(place, 'P', 15), X(place, 'Q', 16), X(place, 'R', 17), \
-    X(place, 'S', 18), X(place, 'T', 19), X(place, 'U', 20), X(place, 'V', 21), \
-    X(place, 'W', 22), X(place, 'X', 23), X(place, 'Y', 24), X(place, 'Z', 25), \
-    X(place, 'a', 26), X(place, 'b', 27), X(place, 'c', 28), X(place, 'd', 29), \
-    X(place, 'e', 30), X(place, 'f', 31), X(place, 'g', 32), X(place, 'h', 33), \
-    X(place, 'i', 34), X(place, 'j', 35), X(place, 'k', 36), X(place, 'l', 37), \
-    X(place, 'm', 38), X(place, 'n', 39), X(place, 'o', 40), X(place, 'p', 41), \
-    X(place, 'q', 42), X(place, 'r', 43), X(place, 's', 44), X(place, 't', 45), \
-    X(place, 'u', 46), X(place, 'v', 47), X(place, 'w', 48), X(place, 'x', 49), \
-    X(place, 'y', 50), X(place, 'z', 51), X(place, '0', 52), X(place, '1', 53), \
-    X(place, '2', 54), X(place, '3', 55), X(place, '4', 56), X(place, '5', 57), \
-    X(place, '6', 58), X(place, '7', 59), X(place, '8', 60), X(place, '9', 61), \
-    X(place, '+', 62), X(place, '/', 63)
+#define DIGITS(place) \
+    ['A'] = WORTH(place, 0), ['B'] = WORTH(place, 1), ['C'] = WORTH(place, 2), \
+    ['D'] = WORTH(place, 3), ['E'] = WORTH(place, 4), ['F'] = WORTH(place, 5), \
+    ['G'] = WORTH(place, 6), ['H'] = WORTH(place, 7), ['I'] = WORTH(place, 8), \
+    ['J'] = WORTH(place, 9), ['K'] = WORTH(place, 10), ['L'] = WORTH(place, 11), \
+    ['M'] = WORTH(place, 12), ['N'] = WORTH(place, 13), ['O'] = WORTH(place, 14), \
+    ['P'] = WORTH(place, 15), ['Q'] = WORTH(place, 16), ['R'] = WORTH(place, 17), \
+    ['S'] = WORTH(place, 18), ['T'] = WORTH(place, 19), ['U'] = WORTH(place, 20), \
+    ['V'] = WORTH(place, 21), ['W'] = WORTH(place, 22), ['X'] = WORTH(place, 23), \
+    ['Y'] = WORTH(place, 24), ['Z'] = WORTH(place, 25), ['a'] = WORTH(place, 26), \
+    ['b'] = WORTH(place, 27), ['c'] = WORTH(place, 28), ['d'] = WORTH(place, 29), \
+    ['e'] = WORTH(place, 30), ['f'] = WORTH(place, 31), ['g'] = WORTH(place, 32), \
+    ['h'] = WORTH(place, 33), ['i'] = WORTH(place, 34), ['j'] = WORTH(place, 35), \
+    ['k'] = WORTH(place, 36), ['l'] = WORTH(place, 37), ['m'] = WORTH(place, 38), \
+    ['n'] = WORTH(place, 39), ['o'] = WORTH(place, 40), ['p'] = WORTH(place, 41), \
+    ['q'] = WORTH(place, 42), ['r'] = WORTH(place, 43), ['s'] = WORTH(place, 44), \
+    ['t'] = WORTH(place, 45), ['u'] = WORTH(place, 46), ['v'] = WORTH(place, 47), \
+    ['w'] = WORTH(place, 48), ['x'] = WORTH(place, 49), ['y'] = WORTH(place, 50), \
+    ['z'] = WORTH(place, 51), ['0'] = WORTH(place, 52), ['1'] = WORTH(place, 53), \
+    ['2'] = WORTH(place, 54), ['3'] = WORTH(place, 55), ['4'] = WORTH(place, 56), \
+    ['5'] = WORTH(place, 57), ['6'] = WORTH(place, 58), ['7'] = WORTH(place, 59), \
+    ['8'] = WORTH(place, 60), ['9'] = WORTH(place, 61), ['+'] = WORTH(place, 62), \
+    ['/'] = WORTH(place, 63)
 /* clang-format on */
 
-#define WORTH(place, digit, value) \
-    [digit] = (uint32_t)(value) << (18 - 6 * (place)) | 1U << (PLACE_SHIFT + (place))
-
 static const uint32_t worth[4][256] = {
-    {DIGITS(WORTH, 0)},
-    {DIGITS(WORTH, 1)},
-    {DIGITS(WORTH, 2)},
-    {DIGITS(WORTH, 3)},
+    {DIGITS(0)},
+    {DIGITS(1)},
+    {DIGITS(2)},
+    {DIGITS(3)},
 };
 
 /* put_four writes the digits of 24 bits. */

@@ -112,6 +112,27 @@ void fh_buf_hex(struct fh_buf *buf, struct fh_slice bytes)
     buf->len += want;
 }
 
+static void append_be(struct fh_buf *buf, uint64_t number, size_t n)
+{
+    uint8_t bytes[8];
+
+    for (size_t i = n; i > 0; i--) {
+        bytes[i - 1] = (uint8_t)number;
+        number >>= 8;
+    }
+    fh_buf_append(buf, fh_slice(bytes, n));
+}
+
+void fh_buf_u16be(struct fh_buf *buf, uint16_t number)
+{
+    append_be(buf, number, 2);
+}
+
+void fh_buf_u32be(struct fh_buf *buf, uint32_t number)
+{
+    append_be(buf, number, 4);
+}
+
 static void append_le(struct fh_buf *buf, uint64_t number, size_t n)
 {
     uint8_t bytes[8];

@@ -30,6 +30,12 @@ struct fh_buf {
 struct fh_buf fh_buf_on_heap(size_t max);
 struct fh_buf fh_buf_in_arena(struct fh_arena *arena, size_t max);
 
+/* fh_buf_over fills memory that the caller has, such as an array on the stack; nothing to release. */
+static inline struct fh_buf fh_buf_over(uint8_t *room, size_t size)
+{
+    return (struct fh_buf){.ptr = room, .room = size, .max = size};
+}
+
 /* fh_buf_fini gives heap memory back; the buffer may be used again afterwards. */
 void fh_buf_fini(struct fh_buf *buf);
 
@@ -57,7 +63,10 @@ static inline void fh_buf_byte(struct fh_buf *buf, uint8_t byte)
 void fh_buf_u64(struct fh_buf *buf, uint64_t number); /* in decimal */
 void fh_buf_hex(struct fh_buf *buf, struct fh_slice bytes);
 
-/* Little-endian numbers, as our own files have them. */
+/* Big-endian numbers, as most wires want them, and little-endian ones, as our own files have
+ * them. */
+void fh_buf_u16be(struct fh_buf *buf, uint16_t number);
+void fh_buf_u32be(struct fh_buf *buf, uint32_t number);
 void fh_buf_u16le(struct fh_buf *buf, uint16_t number);
 void fh_buf_u32le(struct fh_buf *buf, uint32_t number);
 void fh_buf_u64le(struct fh_buf *buf, uint64_t number);

@@ -2,20 +2,83 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
 
-/* The three calls below are deprecated in favour of EVP, which looks the algorithm up by name each
- * time: three times the cost for a key of one block. They are what EVP ends up calling. */
+#include "base/secret.h"
+
+/* OpenSSL's three calls below are deprecated in favour of EVP, which looks the algorithm up by name
+ * each time: three times the cost for a key of one block. They are what EVP ends up calling. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
-struct fh_sha256 fh_sha256(struct fh_slice s)
+static_assert(FH_SHA256_LEN == SHA256_DIGEST_LENGTH, "the same algorithm");
+static_assert(sizeof(struct fh_sha256_run) == sizeof(SHA256_CTX), "room for its state");
+static_assert(_Alignof(struct fh_sha256_run) == _Alignof(SHA256_CTX), "and aligned for it");
+
+static SHA256_CTX *state_of(struct fh_sha256_run *run)
+{
+    return (SHA256_CTX *)(void *)run->words;
+}
+
+void fh_sha256_begin(struct fh_sha256_run *run)
+{
+    FH_ASSERT(SHA256_Init(state_of(run)) == 1);
+}
+
+void fh_sha256_add(struct fh_sha256_run *run, struct fh_slice s)
+{
+    FH_ASSERT(SHA256_Update(state_of(run), s.ptr, s.len) == 1);
+}
+
+struct fh_sha256 fh_sha256_end(struct fh_sha256_run *run)
 {
     struct fh_sha256 digest;
-    SHA256_CTX ctx;
 
-    static_assert(FH_SHA256_LEN == SHA256_DIGEST_LENGTH, "the same algorithm");
-    FH_ASSERT(SHA256_Init(&ctx) == 1);
-    FH_ASSERT(SHA256_Update(&ctx, s.ptr, s.len) == 1);
-    FH_ASSERT(SHA256_Final(digest.bytes, &ctx) == 1);
+    FH_ASSERT(SHA256_Final(digest.bytes, state_of(run)) == 1);
+    return digest;
+}
+
+struct fh_sha256 fh_sha256(struct fh_slice s)
+{
+    struct fh_sha256_run run;
+
+    fh_sha256_begin(&run);
+    fh_sha256_add(&run, s);
+    return fh_sha256_end(&run);
+}
+
+enum { INNER = 0x36, OUTER = 0x5c }; /* RFC 2104, 2 */
+
+/* begin_padded begins a hash with the key, filled up to a block and XORed with `pad`. */
+static void begin_padded(struct fh_sha256_run *run, struct fh_slice key, uint8_t pad)
+{
+    uint8_t block[SHA256_CBLOCK];
+
+    FH_ASSERT(key.len <= sizeof(block));
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] = (uint8_t)(pad ^ (i < key.len ? key.ptr[i] : 0));
+    }
+    fh_sha256_begin(run);
+    fh_sha256_add(run, fh_slice(block, sizeof(block)));
+    fh_wipe(block, sizeof(block));
+}
+
+struct fh_sha256 fh_hmac_sha256(struct fh_slice key, struct fh_slice text)
+{
+    struct fh_sha256_run run;
+    struct fh_sha256 digest;
+    struct fh_sha256 short_key = {{0}};
+
+    if (key.len > SHA256_CBLOCK) {
+        short_key = fh_sha256(key);
+        key = fh_slice(short_key.bytes, sizeof(short_key.bytes));
+    }
+    begin_padded(&run, key, INNER);
+    fh_sha256_add(&run, text);
+    digest = fh_sha256_end(&run);
+    begin_padded(&run, key, OUTER);
+    fh_sha256_add(&run, fh_slice(digest.bytes, sizeof(digest.bytes)));
+    digest = fh_sha256_end(&run);
+    fh_wipe(&run, sizeof(run));
+    fh_wipe(&short_key, sizeof(short_key));
     return digest;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/secret.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -36,4 +37,9 @@ void fh_secret_fini(struct fh_secret *secret)
 void fh_wipe(void *ptr, size_t len)
 {
     explicit_bzero(ptr, len);
+}
+
+bool fh_secret_eq(struct fh_slice a, struct fh_slice b)
+{
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
 }

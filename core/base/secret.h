@@ -33,3 +33,7 @@ static inline struct fh_slice fh_secret_lend(const struct fh_secret *secret)
 
 /* fh_wipe overwrites memory, whatever the compiler thinks of it. */
 void fh_wipe(void *ptr, size_t len);
+
+/* fh_secret_eq is fh_eq that takes the same time wherever the bytes differ: for what a peer sends
+ * to prove that it knows a secret. It does show whether the lengths are the same. */
+FH_NODISCARD bool fh_secret_eq(struct fh_slice a, struct fh_slice b);

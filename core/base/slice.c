@@ -239,3 +239,13 @@ bool fh_utf8_ok(struct fh_slice s)
     }
     return true;
 }
+
+struct fh_slice fh_utf8_head(struct fh_slice s, size_t max)
+{
+    size_t len = fh_min(s.len, max);
+
+    while (len > 0 && len < s.len && (s.ptr[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return fh_head(s, len);
+}

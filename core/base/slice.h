@@ -132,3 +132,6 @@ FH_NODISCARD bool fh_read_bytes(struct fh_slice *s, size_t n, struct fh_slice *o
 /* fh_utf8_ok says whether the bytes are UTF-8 (Unicode 15, table 3-7): no overlong forms, no
  * surrogates, nothing above U+10FFFF. */
 FH_NODISCARD bool fh_utf8_ok(struct fh_slice s);
+
+/* fh_utf8_head is as much from the start of `s` as fits into `max` bytes, no character parted. */
+FH_NODISCARD struct fh_slice fh_utf8_head(struct fh_slice s, size_t max);

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 static void test_slices_read_and_split(void **state)
@@ -64,6 +65,31 @@ static void test_utf8_follows_table_3_7(void **state)
     }
 }
 
+static void test_text_is_cut_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *want;
+    } rows[] = {
+        {"", 0, ""},
+        {"abc", 2, "ab"},
+        {"abc", 3, "abc"},
+        {"abc", 4, "abc"},
+        {"a\xe2\x82\xac", 3, "a"},
+        {"a\xe2\x82\xac", 4, "a\xe2\x82\xac"},
+        {"\xf0\x9f\x98\x80", 3, ""},
+        {"\xc3\xa9\xc3\xa9", 2, "\xc3\xa9"},
+        {"\x80\x80\x80", 2, ""}, /* no UTF-8, no harm */
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        tap_context("row %zu", i);
+        assert_text(fh_utf8_head(fh_cstr(rows[i].text), rows[i].max), rows[i].want);
+    }
+}
+
 static void test_a_buffer_latches_its_failure(void **state)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(5);
@@ -82,6 +108,19 @@ static void test_a_buffer_latches_its_failure(void **state)
     assert_text(fh_buf_slice(&buf), "0a5");
     fh_buf_cut(&buf, 1);
     assert_text(fh_buf_slice(&buf), "a5");
+}
+
+static void test_numbers_are_appended_in_either_order(void **state)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf buf = fh_buf_on_heap(64);
+
+    FH_UNUSED(state);
+    fh_buf_u16be(&buf, 0x6162);
+    fh_buf_u32be(&buf, 0x63646566);
+    fh_buf_u16le(&buf, 0x6867);
+    fh_buf_u32le(&buf, 0x6c6b6a69);
+    fh_buf_u64le(&buf, 0x74737271706f6e6d);
+    assert_text(fh_buf_slice(&buf), "abcdefghijklmnopqrst");
 }
 
 static void test_a_copy_for_libc_ends_with_nul(void **state)
@@ -194,7 +233,7 @@ static uint32_t crc32_by_bits(uint32_t crc, struct fh_slice s)
 
 static void test_crc32_is_that_of_zlib_at_every_cut(void **state)
 {
-    uint8_t bytes[256];
+    uint8_t bytes[256] = {0};
     struct fh_slice all = fh_slice(bytes, sizeof(bytes));
 
     FH_UNUSED(state);
@@ -213,6 +252,92 @@ static void test_crc32_is_that_of_zlib_at_every_cut(void **state)
         memset(bytes, (int)value, 8);
         assert_int_equal(fh_crc32(~0U, fh_head(all, 8)), crc32_by_bits(~0U, fh_head(all, 8)));
     }
+}
+
+/* However the bytes were cut, the hash is the same; a copy of a run goes on by itself. */
+static void test_a_hash_of_pieces_is_the_hash_of_the_whole(void **state)
+{
+    uint8_t bytes[200];
+    struct fh_sha256_run run;
+    struct fh_sha256_run other;
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 7);
+    }
+    for (size_t cut = 0; cut <= sizeof(bytes); cut++) {
+        struct fh_slice all = fh_slice(bytes, sizeof(bytes));
+        struct fh_sha256 whole = fh_sha256(all);
+        struct fh_sha256 head = fh_sha256(fh_head(all, cut));
+        struct fh_sha256 digest;
+
+        fh_sha256_begin(&run);
+        fh_sha256_add(&run, fh_head(all, cut));
+        other = run;
+        fh_sha256_add(&run, FH_NONE);
+        fh_sha256_add(&run, fh_tail(all, cut));
+        digest = fh_sha256_end(&run);
+        assert_memory_equal(digest.bytes, whole.bytes, sizeof(whole.bytes));
+        digest = fh_sha256_end(&other);
+        assert_memory_equal(digest.bytes, head.bytes, sizeof(head.bytes));
+    }
+}
+
+#define TEN(s) s s s s s s s s s s
+
+/* RFC 4231, 4.2 to 4.8; the fifth is truncated there. */
+static void test_hmac_gives_the_published_values(void **state)
+{
+    static const struct {
+        struct fh_slice key, text;
+        const char *want;
+    } rows[] = {
+        {FH_LIT_INIT(TEN("\x0b\x0b")), FH_LIT_INIT("Hi There"),
+         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {FH_LIT_INIT("Jefe"), FH_LIT_INIT("what do ya want for nothing?"),
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {FH_LIT_INIT(TEN("\xaa\xaa")), FH_LIT_INIT(TEN("\xdd\xdd\xdd\xdd\xdd")),
+         "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+        {FH_LIT_INIT("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11"
+                     "\x12\x13\x14\x15\x16\x17\x18\x19"),
+         FH_LIT_INIT(TEN("\xcd\xcd\xcd\xcd\xcd")),
+         "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+        {FH_LIT_INIT(TEN("\x0c\x0c")), FH_LIT_INIT("Test With Truncation"),
+         "a3b6167473100ee06e0c796c2955552b"},
+        {FH_LIT_INIT(TEN(TEN("\xaa")) TEN("\xaa\xaa\xaa") "\xaa"),
+         FH_LIT_INIT("Test Using Larger Than Block-Size Key - Hash Key First"),
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {FH_LIT_INIT(TEN(TEN("\xaa")) TEN("\xaa\xaa\xaa") "\xaa"),
+         FH_LIT_INIT(
+             "This is a test using a larger than block-size key and a larger than "
+             "block-size data. The key needs to be hashed before being used by the HMAC "
+             "algorithm."),
+         "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+        /* and the empty key and text, which no RFC has: computed with `openssl dgst` */
+        {FH_LIT_INIT(""), FH_LIT_INIT(""),
+         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        FH_AUTO(fh_buf_fini) struct fh_buf hex = fh_buf_on_heap(64);
+        struct fh_sha256 digest = fh_hmac_sha256(rows[i].key, rows[i].text);
+
+        tap_context("row %zu", i);
+        fh_buf_hex(&hex, fh_slice(digest.bytes, sizeof(digest.bytes)));
+        assert_text(fh_head(fh_buf_slice(&hex), fh_cstr(rows[i].want).len), rows[i].want);
+    }
+}
+
+static void test_secrets_are_equal_or_not(void **state)
+{
+    FH_UNUSED(state);
+    assert_true(fh_secret_eq(FH_NONE, FH_LIT("")));
+    assert_true(fh_secret_eq(FH_LIT("abc"), FH_LIT("abc")));
+    assert_false(fh_secret_eq(FH_LIT("abc"), FH_LIT("abd")));
+    assert_false(fh_secret_eq(FH_LIT("abc"), FH_LIT("bbc")));
+    assert_false(fh_secret_eq(FH_LIT("abc"), FH_LIT("ab")));
+    assert_false(fh_secret_eq(FH_LIT("a"), FH_NONE));
 }
 
 static void test_json_numbers_come_out_as_they_went_in(void **state)
@@ -252,13 +377,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_read_and_split),
         cmocka_unit_test(test_utf8_follows_table_3_7),
+        cmocka_unit_test(test_text_is_cut_between_characters),
         cmocka_unit_test(test_a_buffer_latches_its_failure),
+        cmocka_unit_test(test_numbers_are_appended_in_either_order),
         cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
         cmocka_unit_test(test_a_wiped_arena_holds_nothing),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
         cmocka_unit_test(test_hashes_give_the_published_values),
         cmocka_unit_test(test_crc32_is_that_of_zlib_at_every_cut),
+        cmocka_unit_test(test_a_hash_of_pieces_is_the_hash_of_the_whole),
+        cmocka_unit_test(test_hmac_gives_the_published_values),
+        cmocka_unit_test(test_secrets_are_equal_or_not),
         cmocka_unit_test(test_json_numbers_come_out_as_they_went_in),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-enum { SENTENCE_MAX = 2048 };
+enum { SENTENCE_MAX = 2048, SHOWN_MAX = 48 };
 
 const char *fh_json_kind(yyjson_val *val)
 {
@@ -61,6 +61,11 @@ enum fh_rc fh_read_wrong(struct fh_reader *r, const struct fh_path *at, const ch
                fh_json_kind(got));
 }
 
+enum fh_rc fh_read_want_object(struct fh_reader *r, const struct fh_path *at, yyjson_val *got)
+{
+    return yyjson_is_obj(got) ? FH_OK : fh_read_wrong(r, at, "an object", got);
+}
+
 enum fh_rc fh_read_missing(struct fh_reader *r, const struct fh_path *object, const char *what)
 {
     return say(r, object, FH_REFUSE_BAD_REQUEST, FH_E_MISSING, "must have %s", what);
@@ -93,7 +98,7 @@ enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_va
         return say(r, NULL, FH_REFUSE_BAD_REQUEST, rc, "must be JSON: %s at byte %llu",
                    error.what, (unsigned long long)error.at);
     }
-    return yyjson_is_obj(*root) ? FH_OK : fh_read_wrong(r, NULL, "an object", *root);
+    return fh_read_want_object(r, NULL, *root);
 }
 
 size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice word)
@@ -104,6 +109,16 @@ size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice 
         i++;
     }
     return i;
+}
+
+bool fh_json_says(yyjson_val *obj, struct fh_slice key, struct fh_slice word)
+{
+    return fh_eq(fh_json_text(fh_json_get(obj, key)), word);
+}
+
+struct fh_slice fh_read_shown(struct fh_slice text)
+{
+    return fh_utf8_head(text, SHOWN_MAX);
 }
 
 /* take_last parts the last token off a pointer. */
@@ -133,10 +148,10 @@ bool fh_path_is(const struct fh_path *path, struct fh_slice pointer)
     return path == NULL && pointer.len == 0;
 }
 
-void fh_read_keep(struct fh_reader *r, struct fh_extras *extras, const struct fh_path *at,
-                  yyjson_val *value)
+struct fh_extra *fh_read_keep(struct fh_reader *r, struct fh_extras *extras,
+                              const struct fh_path *at, yyjson_val *value)
 {
-    fh_extra_add(extras, r->arena, at->up, at->key, value);
+    return fh_extra_add(extras, r->arena, at->up, at->key, value);
 }
 
 static enum fh_rc read_val(struct fh_reader *r, const struct fh_path *at, yyjson_val *value,
@@ -230,7 +245,7 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
     size_t i = 0;
 
     if (yyjson_is_null(value)) {
-        fh_read_keep(r, extras, at, value);
+        (void)fh_read_keep(r, extras, at, value);
         return FH_OK;
     }
     while (i < shape->count && !fh_eq(shape->members[i].key, at->key)) {
@@ -248,7 +263,7 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
     if ((int)field < FH_VALUES) {
         return read_value(r, field, at, value);
     }
-    fh_read_keep(r, extras, at, value);
+    (void)fh_read_keep(r, extras, at, value);
     return FH_OK;
 }
 
@@ -259,9 +274,7 @@ enum fh_rc fh_read_object(struct fh_reader *r, const struct fh_shape *shape, voi
     uint64_t seen = 0;
 
     FH_ASSERT(shape->count <= FH_MEMBERS_MAX);
-    if (!yyjson_is_obj(obj)) {
-        return fh_read_wrong(r, at, "an object", obj);
-    }
+    FH_TRY(fh_read_want_object(r, at, obj));
     for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         struct fh_path member = {.up = at, .key = fh_json_text(key)};
 

@@ -94,12 +94,15 @@ enum fh_rc fh_read_list(struct fh_reader *r, void *into, const struct fh_path *a
                         yyjson_val *list, fh_member_fn *read);
 
 /* fh_read_keep puts a member that was understood, but has no field, among the extras. */
-void fh_read_keep(struct fh_reader *r, struct fh_extras *extras, const struct fh_path *at,
-                  yyjson_val *value);
+struct fh_extra *fh_read_keep(struct fh_reader *r, struct fh_extras *extras,
+                              const struct fh_path *at, yyjson_val *value);
 
 /* fh_read_wrong says that something has the wrong type: "/a/b must be a string, not a list". */
 enum fh_rc fh_read_wrong(struct fh_reader *r, const struct fh_path *at, const char *right,
                          yyjson_val *got);
+
+/* fh_read_want_object says so unless `got` is an object. */
+enum fh_rc fh_read_want_object(struct fh_reader *r, const struct fh_path *at, yyjson_val *got);
 
 /* fh_read_missing says what an object must have and has not: "/a/b must have a name". */
 enum fh_rc fh_read_missing(struct fh_reader *r, const struct fh_path *object, const char *what);
@@ -113,6 +116,12 @@ enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_va
 
 /* fh_read_word finds a word's number in a list of words; the list's length when it has none. */
 size_t fh_read_word(const struct fh_slice *words, size_t count, struct fh_slice word);
+
+/* fh_json_says says whether a member of an object is this string. */
+FH_NODISCARD bool fh_json_says(yyjson_val *obj, struct fh_slice key, struct fh_slice word);
+
+/* fh_read_shown cuts what a peer wrote to a length that fits into a sentence. */
+struct fh_slice fh_read_shown(struct fh_slice text);
 
 /* fh_json_kind names the JSON type of a value, for sentences: "a string". */
 const char *fh_json_kind(yyjson_val *val);

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/request.h"
 
-void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
-                  struct fh_slice key, yyjson_val *value)
+struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
+                              const struct fh_path *path, struct fh_slice key,
+                              yyjson_val *value)
 {
     struct fh_extra *extra = fh_new(arena, struct fh_extra);
 
@@ -15,6 +16,29 @@ void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct f
         list->last->next = extra;
     }
     list->last = extra;
+    return extra;
+}
+
+static bool is_one_of(struct fh_slice key, const struct fh_slice *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fh_eq(names[i], key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fh_extras_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
+                    yyjson_val *obj, const struct fh_slice *names, size_t count)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(obj);
+
+    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+        if (!is_one_of(fh_json_text(key), names, count)) {
+            fh_extra_add(list, arena, path, fh_json_text(key), yyjson_obj_iter_get_val(key));
+        }
+    }
 }
 
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj)
@@ -35,7 +59,7 @@ static bool says_nothing(yyjson_val *val)
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (!says_nothing(extra->value)) {
+        if (!extra->repeats && !says_nothing(extra->value)) {
             fh_loss_add(loss, extra->pointer, why);
         }
     }

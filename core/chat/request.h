@@ -36,6 +36,7 @@ struct fh_extra {
     struct fh_slice key;
     yyjson_val *value;
     struct fh_slice pointer; /* of the member in the source body */
+    bool repeats;            /* it says again what fields say: others need no report of it */
 };
 
 /* A list of extras, in the order in which they were read. */
@@ -44,14 +45,18 @@ struct fh_extras {
 };
 
 /* fh_extra_add notes the member `key` of the object at `path`. */
-void fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
+struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
                   struct fh_slice key, yyjson_val *value);
+
+/* fh_extras_keep notes those members of `obj` that are not among `names`. */
+void fh_extras_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
+                    yyjson_val *obj, const struct fh_slice *names, size_t count);
 
 /* fh_extras_write puts the members back into `obj` (same dialect). */
 void fh_extras_write(const struct fh_extras *list, yyjson_mut_doc *doc, yyjson_mut_val *obj);
 
-/* fh_extras_lose reports each of them (any other dialect), but for null, "", [] and {}: those say
- * that nothing was given. */
+/* fh_extras_lose reports each of them (any other dialect), but for null, "", [] and {}, which say
+ * that nothing was given, and for those that repeat what fields say. */
 void fh_extras_lose(const struct fh_extras *list, struct fh_loss *loss, const char *why);
 
 enum fh_role {
@@ -185,9 +190,20 @@ enum fh_effort {
     FH_EFFORTS,
 };
 
+/* What some servers of a dialect do not take as it is documented, or take beside it. */
+enum {
+    FH_QUIRK_OLD_MAX_TOKENS = 1 << 0, /* knows max_tokens alone, not max_completion_tokens */
+    FH_QUIRK_NO_DEVELOPER = 1 << 1,   /* knows no role "developer": it is "system" there */
+    FH_QUIRK_NO_JSON_SCHEMA = 1 << 2, /* takes json_object, but no schema */
+    FH_QUIRK_NO_STREAM_OPTIONS =
+        1 << 3, /* sends usage without being asked, refuses to be asked */
+    FH_QUIRK_REASONING_DETAILS = 1 << 4, /* takes earlier thinking back, with its signatures */
+};
+
 /* What of a body is said elsewhere at some providers: Claude on Bedrock and Vertex has its model in
  * the path and its version in the body. */
 struct fh_envelope {
+    uint32_t quirks; /* of the server that is asked */
     bool without_model;
     bool without_stream;
     struct fh_slice version; /* not empty: anthropic_version in the body */

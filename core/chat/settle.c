@@ -9,6 +9,14 @@ struct walk {
     const char *no_counterpart;
 };
 
+/* no_counterpart makes the sentence about extras. It outlives what else is made here. */
+static const char *no_counterpart(const struct fh_settling *s)
+{
+    struct fh_slice sentence[] = {FH_LIT("has no counterpart in "), s->to_name};
+
+    return fh_dup_cstr(s->loss->arena, fh_concat(s->arena, sentence, FH_LEN(sentence)));
+}
+
 /* suffix is what stands behind the last "#" of a pointer. */
 static struct fh_slice suffix(struct fh_slice pointer)
 {
@@ -487,9 +495,7 @@ static enum fh_rc settle_rest(struct walk *w)
 enum fh_rc fh_settle(const struct fh_settling *s, struct fh_chat_request *req,
                      struct fh_complaint *why)
 {
-    struct fh_slice sentence[] = {FH_LIT("has no counterpart in "), s->to_name};
-    struct walk w = {s, why, req,
-                     fh_dup_cstr(s->loss->arena, fh_concat(s->arena, sentence, 2))};
+    struct walk w = {s, why, req, no_counterpart(s)};
 
     FH_TRY(settle_values(&w));
     FH_TRY(settle_messages(&w));
@@ -606,13 +612,13 @@ static bool tell_finish(const struct fh_settling *s, struct fh_settled *seen,
     return true;
 }
 
-static void lose_event_extras(const struct fh_settling *s, struct fh_event *event)
+static void lose_event_extras(const struct fh_settling *s, struct fh_settled *seen,
+                              struct fh_event *event)
 {
     if (event->extras.first != NULL) {
-        struct fh_slice sentence[] = {FH_LIT("has no counterpart in "), s->to_name};
-
-        fh_extras_lose(&event->extras, s->loss,
-                       fh_dup_cstr(s->loss->arena, fh_concat(s->arena, sentence, 2)));
+        seen->no_counterpart =
+            seen->no_counterpart == NULL ? no_counterpart(s) : seen->no_counterpart;
+        fh_extras_lose(&event->extras, s->loss, seen->no_counterpart);
         event->extras = (struct fh_extras){0};
     }
 }
@@ -624,7 +630,7 @@ bool fh_settle_event(const struct fh_settling *s, struct fh_settled *seen,
         return tell(s, seen, FH_FIELD_SAYS_CHOICES, event);
     }
     if (event->kind != FH_EVENT_CITATIONS) {
-        lose_event_extras(s, event);
+        lose_event_extras(s, seen, event);
     }
     switch (event->kind) {
     case FH_EVENT_BLOCK_START:

@@ -33,6 +33,7 @@ enum fh_rc fh_settle(const struct fh_settling *s, struct fh_chat_request *req,
 /* What was reported of a stream: each field once a block. Start it zeroed. */
 struct fh_settled {
     uint32_t index[FH_FIELDS - FH_REQUEST_FIELDS]; /* of the last block reported, plus 1 */
+    const char *no_counterpart; /* what is said of extras, once it is needed */
 };
 
 /* fh_settle_event decides about one event of an answer; extras that another dialect made are

@@ -1,8 +1,11 @@
-/* test_chat.c: usage merges, losses are listed, places have their JSON pointer.
+/* test_chat.c: usage merges, losses are listed, places have their JSON pointer, media are URLs.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"
 
+#include "chat/breakpoint.h"
 #include "chat/event.h"
+#include "chat/media.h"
+#include "chat/read.h"
 
 static void test_usage_merges_class_by_class(void **state)
 {
@@ -85,6 +88,95 @@ static void test_events_keep_their_order(void **state)
     }
 }
 
+static void test_data_urls_are_parted_and_put_together(void **state)
+{
+    static const struct {
+        const char *url, *media_type, *data; /* media_type NULL: it is left alone */
+    } cases[] = {
+        {"data:image/png;base64,iVBO", "image/png", "iVBO"},
+        {"data:text/plain;charset=utf-8;base64,aA==", "text/plain;charset=utf-8", "aA=="},
+        {"data:image/png;base64,", "image/png", ""},
+        {"data:image/png;base64,a,b", "image/png", "a,b"},
+        {"data:;base64,aA==", NULL, NULL},
+        {"data:text/plain,hello", NULL, NULL},
+        {"data:image/png;base64", NULL, NULL},
+        {"data:", NULL, NULL},
+        {"https://example.com/a;base64,b", NULL, NULL},
+    };
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(cases); i++) {
+        struct fh_slice media_type = FH_NONE;
+        struct fh_slice data = FH_NONE;
+        bool parted = fh_data_url_split(fh_cstr(cases[i].url), &media_type, &data);
+
+        tap_context("%s", cases[i].url);
+        assert_int_equal(parted, cases[i].media_type != NULL);
+        if (parted) {
+            assert_text(media_type, cases[i].media_type);
+            assert_text(data, cases[i].data);
+            assert_text(fh_data_url(arena, media_type, data), cases[i].url);
+        }
+    }
+}
+
+static void test_breakpoints_are_what_they_were(void **state)
+{
+    static const struct {
+        const char *json;
+        bool known;
+    } cases[] = {
+        {"{\"type\":\"ephemeral\"}", true},
+        {"{\"type\":\"ephemeral\",\"ttl\":\"5m\"}", true},
+        {"{\"type\":\"ephemeral\",\"ttl\":\"1h\"}", true},
+        {"{\"type\":\"ephemeral\",\"ttl\":\"2h\"}", false},
+        {"{\"type\":\"ephemeral\",\"scope\":\"5m\"}", false},
+        {"{\"type\":\"ephemeral\",\"ttl\":\"1h\",\"scope\":\"all\"}", false},
+        {"{\"type\":\"persistent\"}", false},
+        {"{}", false},
+        {"\"ephemeral\"", false},
+    };
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(cases); i++) {
+        struct fh_buf out = fh_buf_in_arena(arena, 1024);
+        struct fh_writer w = {.doc = fh_json_new(arena), .scratch = arena};
+        yyjson_mut_val *obj = yyjson_mut_obj(w.doc);
+        enum fh_cache cache = FH_CACHE_NONE;
+        yyjson_val *control = NULL;
+        struct fh_error why;
+
+        tap_context("%s", cases[i].json);
+        assert_int_equal(fh_json_parse(arena, fh_cstr(cases[i].json), &control, &why), FH_OK);
+        assert_int_equal(fh_breakpoint_read(control, &cache), cases[i].known);
+        fh_breakpoint_write(&w, obj, "c", cache);
+        fh_json_append(&out, arena, obj);
+        struct fh_slice parts[] = {FH_LIT("{\"c\":"), fh_cstr(cases[i].json), FH_LIT("}"),
+                                   FH_LIT("\0")};
+
+        assert_text(fh_buf_slice(&out),
+                    cases[i].known ? (const char *)fh_concat(arena, parts, 4).ptr : "{}");
+    }
+}
+
+static void test_what_is_shown_ends_with_a_character(void **state)
+{
+    FH_UNUSED(state);
+    assert_text(fh_read_shown(FH_LIT("short")), "short");
+    for (size_t before = 0; before < 64; before++) {
+        char text[128];
+
+        (void)memset(text, 'a', sizeof(text));
+        (void)snprintf(text + before, sizeof(text) - before, "\xf0\x9f\x98\x80");
+        struct fh_slice shown = fh_read_shown(fh_cstr(text));
+
+        assert_true(shown.len <= 48 && shown.len >= fh_min(before + 4, 45));
+        assert_true(fh_utf8_ok(shown));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +185,9 @@ int main(void)
         cmocka_unit_test(test_losses_are_listed_and_counted),
         cmocka_unit_test(test_every_status_means_something),
         cmocka_unit_test(test_events_keep_their_order),
+        cmocka_unit_test(test_data_urls_are_parted_and_put_together),
+        cmocka_unit_test(test_breakpoints_are_what_they_were),
+        cmocka_unit_test(test_what_is_shown_ends_with_a_character),
     };
     return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

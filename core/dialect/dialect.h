@@ -65,6 +65,9 @@ struct fh_dialect {
     const struct fh_cell *cells; /* its ledger */
     enum fh_signer home;         /* whose signatures its providers take */
     enum fh_framing framing;     /* of its streams, unless the place says otherwise */
+    bool ends_with_bytes; /* the end of the message after FINISH is the end of the stream */
+    bool no_error_event;  /* its SDKs know no error in a stream: it has to be broken off */
+    bool repeats_request; /* its answers say again what was asked (fh_reply_frame) */
 
     /* decode_request reads a client's body (JSON already scanned: wire/json_scan.h).
      *

@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 enum {
+    PING_US =
+        15000000, /* of silence towards the client of a stream: far below what any waits */
     ARENA_FIRST = 6144,  /* holds the exchange and what a plain request needs beside it */
     ARENA_MAX = 1 << 20, /* heads, names and records of one exchange */
     FAULT_MAX = 1 << 16,
@@ -26,10 +28,10 @@ static void refuse(struct fh_exchange *x)
         fh_x_field(x, "retry-after", fh_buf_slice(&retry));
     }
     fh_x_field(x, "x-should-retry", row->retry ? FH_LIT("true") : FH_LIT("false"));
-    fh_x_status(x, x->client->fault_status(fault));
+    fh_x_field(x, "x-amzn-errortype", fh_x_fault_name(x));
+    fh_x_status(x, fh_x_fault_status(x));
     fh_x_out(x, FAULT_MAX);
-    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, fault,
-                            FH_FRAMING_NONE);
+    fh_x_encode_fault(x, false);
     if (x->dispatched) {
         fh_x_settle(x, x->status >= 400 ? FH_OUTCOME_REFUSED : FH_OUTCOME_FAILED,
                     fh_buf_slice(&x->out));
@@ -37,8 +39,7 @@ static void refuse(struct fh_exchange *x)
         fh_x_void(x, x->attempts > 0 ? FH_VOID_UNREACHABLE : FH_VOID_REFUSED);
     }
     fh_x_release(x, false);
-    fh_x_send_head(x, x->client->fault_status(fault), FH_LIT("application/json"),
-                   (int64_t)x->out.len);
+    fh_x_send_head(x, fh_x_fault_status(x), FH_LIT("application/json"), (int64_t)x->out.len);
     fh_x_client_bytes(x, fh_buf_slice(&x->out));
     fh_x_end(x, true);
 }
@@ -47,7 +48,6 @@ static void refuse(struct fh_exchange *x)
 static bool usable(struct fh_exchange *x, const struct fh_target *target)
 {
     const struct fh_provider *provider = target->provider;
-    struct fh_credential token;
 
     if (provider == NULL) {
         fh_x_fault(x, FH_REFUSE_INTERNAL,
@@ -71,22 +71,24 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
             FH_ARG(provider->name));
         return false;
     }
-    if (target->secret.len > 0 && !fh_x_token(target, &token)) {
-        fh_x_fault(
-            x, FH_REFUSE_UPSTREAM_DENIED,
-            "This gateway has credentials for the provider \"%.*s\" that its kind has no use "
-            "for. Whoever runs the gateway can give it a key instead.",
-            FH_ARG(provider->name));
-        return false;
-    }
     return true;
 }
 
 /* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
 static bool prepare_attempt(struct fh_exchange *x)
 {
-    x->provider = fh_dialect(fh_x_target(x)->provider->dialect);
-    x->passes = x->provider == x->client && !fh_x_helps_call(x);
+    const struct fh_target *target = fh_x_target(x);
+
+    x->chat = fh_provider_chat(target->provider, x->call.dialect, target->model);
+    if (x->chat == NULL) {
+        fh_x_fault(x, FH_REFUSE_NO_SUCH_MODEL, "The provider \"%.*s\" does not chat.",
+                   FH_ARG(target->provider->name));
+        return false;
+    }
+    x->provider = fh_dialect(x->chat->dialect);
+    /* a list has its brackets: it is made anew even of the same dialect */
+    x->passes =
+        x->provider == x->client && !fh_x_helps_call(x) && x->call.framing != FH_FRAMING_LIST;
     if (fh_x_build_request(x) != FH_OK) {
         return false;
     }
@@ -103,9 +105,9 @@ static void drop_attempt(struct fh_exchange *x)
     fh_buf_fini(&x->upstream_body);
     fh_buf_fini(&x->whole);
     fh_buf_fini(&x->out);
-    if (x->sse != NULL) {
-        fh_sse_decoder_fini(x->sse);
-        x->sse = NULL;
+    if (x->frames != NULL) {
+        fh_frames_fini(x->frames);
+        x->frames = NULL;
     }
     x->http = NULL;
     x->whole_borrowed = FH_NONE;
@@ -166,34 +168,65 @@ static void not_asked(struct fh_exchange *x, const struct fh_fault *before)
     fh_x_attempt_failed(x, true);
 }
 
+static void ask_for_key(struct fh_exchange *x, struct fh_sha256 hash,
+                        struct fh_slice access_key)
+{
+    struct fh_want *want = fh_x_want(x, FH_WANT_KEY);
+
+    x->state = STATE_KEY;
+    want->key_hash = hash;
+    want->access_key = access_key;
+}
+
+/* ask_for_signer wants the key of whoever a signed request says it is from. */
+static void ask_for_signer(struct fh_exchange *x)
+{
+    if (fh_x_read_claim(x)) {
+        ask_for_key(x, (struct fh_sha256){0}, x->claim->claim.access_key);
+    } else {
+        refuse(x);
+    }
+}
+
 static void start(struct fh_exchange *x)
 {
     struct fh_slice key;
 
     x->call = fh_x_recognise(&x->setup.head);
     x->client = fh_dialect(x->call.dialect);
+    x->frame.framing = x->call.framing;
     if (!x->call.known) {
         fh_x_fault(x, x->call.fault,
                    x->call.fault == FH_REFUSE_BAD_METHOD
                        ? "%.*s does not take this method."
-                       : "There is nothing at %.*s. This gateway serves /v1/messages, "
-                         "/v1/messages/count_tokens, /v1/chat/completions and /v1/models.",
+                       : "There is nothing at %.*s. This gateway serves the paths of the "
+                         "official SDKs, such as /v1/messages, /v1/chat/completions, "
+                         "/v1/responses, /model/MODEL/converse, "
+                         "/v1beta/models/MODEL:generateContent and /v1/models.",
                    FH_ARG(x->setup.head.path));
-        refuse(x);
-        return;
-    }
-    if (!fh_x_client_key(&x->setup.head, &key)) {
-        fh_x_fault(x, FH_REFUSE_BAD_KEY,
-                   "There is no key in the request. Send one as `authorization: Bearer KEY` or "
-                   "`x-api-key: KEY`; `freehold key create NAME` makes one.");
         refuse(x);
         return;
     }
     /* a name whose percent signs are wrong stays as it is, and will not be found */
     (void)!fh_url_decode_segment(x->call.model, x->arena, &x->call.model);
     x->strict = fh_eq_nocase(x->setup.head.translation, FH_LIT("strict"));
-    x->state = STATE_KEY;
-    fh_x_want(x, FH_WANT_KEY)->key_hash = fh_sha256(key);
+    if (fh_exchange_is_signed(&x->setup.head)) {
+        ask_for_signer(x);
+        return;
+    }
+    if (!fh_x_client_key(&x->setup.head, &key)) {
+        fh_x_fault(x, FH_REFUSE_NO_KEY,
+                   "There is no key in the request. Send one as `authorization: Bearer KEY` or "
+                   "`x-api-key: KEY`; `freehold key create NAME` makes one.");
+        refuse(x);
+        return;
+    }
+    ask_for_key(x, fh_sha256(key), FH_NONE);
+}
+
+enum fh_dialect_id fh_exchange_dialect(const struct fh_client_head *head)
+{
+    return fh_x_recognise(head).dialect;
 }
 
 struct fh_exchange *fh_exchange_new(const struct fh_exchange_setup *setup)
@@ -217,6 +250,9 @@ void fh_exchange_free(struct fh_exchange **x)
     }
     struct fh_arena *arena = (*x)->arena;
 
+    if ((*x)->claim != NULL) {
+        fh_wipe(&(*x)->claim->key, sizeof((*x)->claim->key));
+    }
     drop_attempt(*x);
     fh_arena_free(&(*x)->scratch);
     fh_arena_free(&arena);
@@ -226,6 +262,12 @@ void fh_exchange_free(struct fh_exchange **x)
 void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
 {
     FH_ASSERT(x->state == STATE_KEY);
+    if (key == NULL && x->claim != NULL) {
+        fh_x_fault(x, FH_REFUSE_BAD_KEY,
+                   "The security token included in the request is invalid.");
+        refuse(x);
+        return;
+    }
     if (key == NULL) {
         fh_x_fault(
             x, FH_REFUSE_BAD_KEY,
@@ -243,7 +285,15 @@ void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
     x->key.id = fh_dup(x->arena, key->id);
     x->key.name = fh_dup(x->arena, key->name);
     x->key.models = fh_dup(x->arena, key->models);
+    x->key.aws_secret = FH_NONE;
+    if (x->claim != NULL) {
+        fh_x_take_secret(x, key);
+    }
     if (x->call.call == CALL_MODELS) {
+        if (x->claim != NULL && !fh_x_verify(x)) { /* without a body all is there */
+            refuse(x);
+            return;
+        }
         x->state = STATE_MODELS;
         (void)fh_x_want(x, FH_WANT_MODELS);
         return;
@@ -257,7 +307,7 @@ void fh_exchange_body(struct fh_exchange *x, struct fh_slice body, uint64_t now_
     FH_ASSERT(x->state == STATE_BODY);
     x->now_us = now_us;
     x->body = body;
-    if (fh_x_read_request(x) != FH_OK) {
+    if ((x->claim != NULL && !fh_x_verify(x)) || fh_x_read_request(x) != FH_OK) {
         refuse(x);
         return;
     }
@@ -439,6 +489,12 @@ static void abandon(struct fh_exchange *x)
     fh_x_end(x, false);
 }
 
+/* ping_due is when a client whose stream is quiet wants a sign of life; 0: it does not. */
+static uint64_t ping_due(const struct fh_exchange *x)
+{
+    return x->state == STATE_STREAM && x->told_us > 0 && !x->gone ? x->told_us + PING_US : 0;
+}
+
 void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us)
 {
     uint64_t deadline = fh_exchange_deadline(x);
@@ -449,6 +505,11 @@ void fh_exchange_timeout(struct fh_exchange *x, uint64_t now_us)
     x->now_us = now_us;
     if (x->drain_until_us > 0 && now_us >= x->drain_until_us) {
         abandon(x);
+    } else if (ping_due(x) > 0 && now_us >= ping_due(x)) {
+        fh_x_ping(x);
+        x->told_us = now_us;
+    } else if (x->deadline_us == 0 || now_us < x->deadline_us) {
+        return;
     } else if (x->state == STATE_TAIL) {
         fh_x_release(x, false);
         fh_x_end(x, true);
@@ -473,10 +534,18 @@ void fh_exchange_client_gone(struct fh_exchange *x, uint64_t now_us)
 
 uint64_t fh_exchange_deadline(const struct fh_exchange *x)
 {
-    if (x->drain_until_us > 0 && (x->deadline_us == 0 || x->drain_until_us < x->deadline_us)) {
-        return x->state == STATE_DONE ? 0 : x->drain_until_us;
+    uint64_t first = x->deadline_us;
+    const uint64_t others[] = {x->drain_until_us, ping_due(x)};
+
+    if (x->state == STATE_DONE) {
+        return 0;
     }
-    return x->deadline_us;
+    for (size_t i = 0; i < FH_LEN(others); i++) {
+        if (others[i] > 0 && (first == 0 || others[i] < first)) {
+            first = others[i];
+        }
+    }
+    return first;
 }
 
 /* over handles the proper end of the provider's message. */
@@ -526,12 +595,12 @@ static bool next_event(struct fh_exchange *x)
     if (x->state != STATE_STREAM) {
         return false;
     }
-    switch (fh_sse_next(x->sse, &event)) {
+    switch (fh_frames_next(x->frames, &event)) {
     case FH_STEP_EVENT:
         fh_x_event(x, &event);
         return true;
     case FH_STEP_ERROR:
-        fh_x_stream_cut(x, fh_sse_error(x->sse).what);
+        fh_x_stream_cut(x, fh_frames_error(x->frames).what);
         return true;
     case FH_STEP_MORE:
         break;
@@ -549,7 +618,7 @@ static void take_part(struct fh_exchange *x, const struct fh_http1_event *part)
         if (x->state == STATE_WHOLE) {
             fh_x_whole_bytes(x, part->body);
         } else if (x->state == STATE_STREAM) {
-            fh_sse_feed(x->sse, part->body);
+            fh_frames_feed(x->frames, part->body);
         }
         break;
     case FH_HTTP1_END:

@@ -34,6 +34,7 @@
 #include "policy/policy.h"
 #include "provider/provider.h"
 #include "wire/http1.h"
+#include "wire/json_edit.h"
 
 struct fh_exchange;
 
@@ -46,9 +47,14 @@ struct fh_client_head {
     struct fh_slice authorization; /* the three places where SDKs put the key */
     struct fh_slice x_api_key;
     struct fh_slice api_key;
+    struct fh_slice x_goog_api_key;
     struct fh_slice anthropic_version;
     struct fh_slice anthropic_beta;
     struct fh_slice translation; /* x-freehold-translation */
+    struct fh_slice authority;   /* HTTP/2's :authority, else the host */
+    const struct fh_http_field
+        *field;         /* all of them, where `authorization` is a signature; … */
+    size_t field_count; /* … else they need not be given */
 };
 
 struct fh_exchange_setup {
@@ -69,7 +75,7 @@ struct fh_target {
 };
 
 enum fh_want_kind {
-    FH_WANT_KEY,     /* look up `key_hash`: fh_exchange_key */
+    FH_WANT_KEY,     /* look up `key_hash` or `access_key`: fh_exchange_key */
     FH_WANT_BODY,    /* read the client's body, up to `body_max`: fh_exchange_body */
     FH_WANT_ROUTE,   /* look up `model`: fh_exchange_route */
     FH_WANT_MODELS,  /* list all models: fh_exchange_models */
@@ -87,18 +93,21 @@ enum fh_want_kind {
 };
 
 enum {
-    FH_EXCHANGE_PIECES_MAX = 10,
-    FH_EXCHANGE_FIELDS_MAX = 12,
+    FH_EXCHANGE_PIECES_MAX = FH_JSON_PIECES_MAX + 1,
+    FH_EXCHANGE_FIELDS_MAX = 14,
 };
 
 /* Only the members of the want's own kind mean something. */
 struct fh_want {
     enum fh_want_kind kind;
     union {
-        struct fh_sha256 key_hash; /* KEY */
-        uint64_t body_max;         /* BODY */
-        struct fh_slice model;     /* ROUTE */
-        struct {                   /* JOURNAL */
+        struct { /* KEY */
+            struct fh_sha256 key_hash;
+            struct fh_slice access_key; /* not empty: look this AWS-style id up instead */
+        };
+        uint64_t body_max;     /* BODY */
+        struct fh_slice model; /* ROUTE */
+        struct {               /* JOURNAL */
             enum fh_record_type record_type;
             struct fh_slice record;
         };
@@ -118,6 +127,13 @@ struct fh_want {
         struct fh_slice bytes; /* CLIENT */
     };
 };
+
+/* fh_exchange_is_signed says whether a client shows a signature instead of a key: then the exchange
+ * needs all of its fields. */
+FH_NODISCARD bool fh_exchange_is_signed(const struct fh_client_head *head);
+
+/* fh_exchange_dialect is the one in which a request is answered, even if there is no such call. */
+enum fh_dialect_id fh_exchange_dialect(const struct fh_client_head *head);
 
 /* fh_exchange_new starts an exchange.
  *

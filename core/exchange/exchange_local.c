@@ -44,8 +44,18 @@ bool fh_x_list_models(struct fh_exchange *x, const struct fh_slice *names, size_
     return true;
 }
 
-/* fh_x_count_here keeps only the targets that count tokens in the client's own dialect. When there
- * are none it answers with an estimate, and says so.
+/* counts says whether a place counts the tokens of such a request. */
+static bool counts(const struct fh_provider *provider, enum fh_dialect_id client,
+                   struct fh_slice model)
+{
+    const struct fh_provider_chat *chat = fh_provider_chat(provider, client, model);
+
+    return chat != NULL && chat->path[FH_OPERATION_COUNT].len > 0 &&
+           fh_dialect(chat->dialect)->decode_count != NULL;
+}
+
+/* fh_x_count_here keeps only the targets that count tokens, in whatever dialect. When there are none
+ * it answers with an estimate, and says so.
  *
  * Returns  whether it answered.
  */
@@ -56,8 +66,7 @@ bool fh_x_count_here(struct fh_exchange *x)
     for (size_t i = 0; i < x->target_count; i++) {
         const struct fh_provider *provider = x->target[i].provider;
 
-        if (provider != NULL && provider->dialect == x->call.dialect &&
-            fh_provider_can(provider, FH_OPERATION_COUNT_TOKENS)) {
+        if (provider != NULL && counts(provider, x->call.dialect, x->target[i].model)) {
             x->target[kept++] = x->target[i];
         }
     }
@@ -66,9 +75,7 @@ bool fh_x_count_here(struct fh_exchange *x)
         return false;
     }
     fh_x_out(x, 256);
-    fh_buf_append(&x->out, FH_LIT("{\"input_tokens\":"));
-    fh_buf_u64(&x->out, fh_max(x->body.len / BYTES_PER_TOKEN, 1));
-    fh_buf_append(&x->out, FH_LIT("}"));
+    x->client->encode_count(&x->out, fh_max(x->body.len / BYTES_PER_TOKEN, 1));
     fh_x_field(x, "x-freehold-estimated", FH_LIT("input_tokens"));
     answer(x);
     return true;

@@ -42,8 +42,9 @@ static struct fh_slice route_name(struct fh_exchange *x)
 
 /* The request id goes out under our name and under the one that the client's SDK reads. */
 static const char *const id_header[FH_DIALECTS] = {
-    [FH_DIALECT_ANTHROPIC] = "request-id",
-    [FH_DIALECT_OPENAI_CHAT] = "x-request-id",
+    [FH_DIALECT_ANTHROPIC] = "request-id",          [FH_DIALECT_OPENAI_CHAT] = "x-request-id",
+    [FH_DIALECT_OPENAI_RESPONSES] = "x-request-id", [FH_DIALECT_BEDROCK] = "x-amzn-requestid",
+    [FH_DIALECT_GEMINI] = "x-request-id",           [FH_DIALECT_MISTRAL] = "x-request-id",
 };
 
 void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice content_type,
@@ -55,7 +56,10 @@ void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice cont
     }
     fh_x_field(x, "content-type", content_type);
     fh_x_field(x, "x-freehold-request-id", x->frame.request_id);
-    fh_x_field(x, id_header[x->call.dialect], x->frame.request_id);
+    fh_x_field(x,
+               x->call.envelope == FH_ENVELOPE_BEDROCK ? "x-amzn-requestid"
+                                                       : id_header[x->call.dialect],
+               x->frame.request_id);
     if (x->attempts > 0) {
         fh_x_field(x, "x-freehold-attempts", decimal(x, x->attempts));
     }
@@ -83,6 +87,26 @@ static struct fh_slice content_type_of(const struct fh_http1_head *head)
     return FH_NONE;
 }
 
+static struct fh_slice content_type_for(enum fh_framing framing)
+{
+    switch (framing) {
+    case FH_FRAMING_SSE:
+        return FH_LIT("text/event-stream");
+    case FH_FRAMING_EVENTSTREAM:
+    case FH_FRAMING_CHUNKS:
+        return FH_LIT("application/vnd.amazon.eventstream");
+    case FH_FRAMING_LIST:
+    case FH_FRAMING_NONE:
+        break;
+    }
+    return FH_LIT("application/json");
+}
+
+static bool is_stream(const struct fh_exchange *x, const struct fh_http1_head *head)
+{
+    return fh_eq_nocase(content_type_of(head), content_type_for(x->chat->framing));
+}
+
 /* note_retry remembers how long the provider wants to be left alone. A date is not read: the
  * clocks of two machines would have to agree. */
 static void note_retry(struct fh_exchange *x, const struct fh_http1_head *head)
@@ -105,17 +129,21 @@ void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head)
     x->first_byte_us = x->now_us;
     note_retry(x, head);
     /* the request is done with: its translation may go while the answer streams */
-    fh_arena_free(&x->work);
+    if (!x->client->repeats_request) {
+        fh_arena_free(&x->work);
+        x->frame.request = NULL;
+    }
     fh_buf_fini(&x->upstream_body);
 
-    if (head->status == 200 && x->streamed &&
-        fh_eq_nocase(content_type_of(head), FH_LIT("text/event-stream"))) {
+    if (head->status == 200 && x->streamed && is_stream(x, head)) {
         x->state = STATE_STREAM;
         fh_x_out(x, REPLY_GROWTH * x->setup.limits->event_max_bytes + OUT_BASE);
-        x->sse = fh_sse_decoder_new(x->arena, (uint32_t)x->setup.limits->event_max_bytes);
+        x->frames = fh_frames_new(x->arena, x->chat->framing,
+                                  (uint32_t)x->setup.limits->event_max_bytes);
         if (!x->passes) {
             x->stream_decoder = x->provider->stream_decoder_new(x->arena);
             x->stream_encoder = x->client->stream_encoder_new(x->arena, &x->frame);
+            x->settled = fh_new(x->arena, struct fh_settled);
         }
         return;
     }
@@ -185,7 +213,7 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
     x->fault_seen = true;
     if (status == 200) {
         x->watch = (struct fh_watch){0};
-        status = x->client->fault_status(&x->fault);
+        status = fh_x_fault_status(x);
     }
     if (x->fault.retry_after_s == 0) {
         x->fault.retry_after_s = x->retry_after_s;
@@ -287,6 +315,29 @@ static void follow(struct fh_exchange *x, const struct fh_event *event)
     }
 }
 
+/* told says whether the client is to be told of an event, once the ledger has looked at it. */
+static bool told(struct fh_exchange *x, struct fh_event *event, struct fh_arena *scratch)
+{
+    const struct fh_settling s = fh_x_settling(x, x->provider, x->client, scratch);
+
+    return x->client == x->provider || fh_settle_event(&s, x->settled, event);
+}
+
+/* translate_count tells the client in its own dialect what a provider counted. */
+static void translate_count(struct fh_exchange *x, struct fh_slice body)
+{
+    uint64_t tokens = 0;
+
+    if (!x->provider->decode_count(body, fh_x_scratch(x), &tokens)) {
+        no_answer(x, "with no count of tokens");
+        return;
+    }
+    x->watch.ended = true;
+    fh_x_out(x, OUT_BASE);
+    x->client->encode_count(&x->out, tokens);
+    finish_whole(x, 200, fh_buf_slice(&x->out));
+}
+
 static void translate_whole(struct fh_exchange *x, struct fh_slice body)
 {
     struct fh_arena *arena = work_arena(body);
@@ -302,9 +353,16 @@ static void translate_whole(struct fh_exchange *x, struct fh_slice body)
         fh_arena_free(&arena);
         return;
     }
+    x->settled = fh_new(x->arena, struct fh_settled);
+    size_t kept = 0;
+
     for (size_t i = 0; i < events.count; i++) {
         follow(x, &events.list[i]);
+        if (told(x, &events.list[i], arena)) {
+            events.list[kept++] = events.list[i];
+        }
     }
+    events.count = kept;
     if (x->watch.failed) {
         provider_fault(x, body);
         fh_arena_free(&arena);
@@ -338,6 +396,8 @@ void fh_x_whole(struct fh_exchange *x)
         }
     } else if (x->passes) {
         pass_whole(x, body);
+    } else if (x->call.call == CALL_COUNT) {
+        translate_count(x, body);
     } else {
         translate_whole(x, body);
     }
@@ -348,7 +408,10 @@ static void open_stream(struct fh_exchange *x)
     if (!x->head_sent) {
         fh_x_status(x, 200);
         fh_x_field(x, "cache-control", FH_LIT("no-cache"));
-        fh_x_send_head(x, 200, FH_LIT("text/event-stream"), -1);
+        if (x->call.framing == FH_FRAMING_CHUNKS) {
+            fh_x_field(x, "x-amzn-bedrock-content-type", FH_LIT("application/json"));
+        }
+        fh_x_send_head(x, 200, content_type_for(x->call.framing), -1);
     }
 }
 
@@ -364,33 +427,60 @@ static void ended(struct fh_exchange *x, struct fh_slice last)
     x->deadline_us = x->now_us + TAIL_US;
 }
 
-/* failed_event handles an error that the provider reported in its stream, which ends it. */
-static void failed_event(struct fh_exchange *x, struct fh_slice raw)
+/* failed_event handles an error that the provider reported in its stream, which ends it. The error
+ * event is the end that every SDK of a dialect notices; where there is none the answer is broken
+ * off. */
+static void failed_event(struct fh_exchange *x, struct fh_slice bytes)
 {
     fh_x_release(x, false);
     if (!x->head_sent) {
         fh_x_attempt_failed(x, true);
         return;
     }
-    fh_x_settle(x, FH_OUTCOME_CUT, raw);
-    fh_x_client_bytes(x, raw);
-    fh_x_end(
-        x, true); /* cleanly: the error event is the end that every SDK of a dialect notices */
+    fh_x_settle(x, FH_OUTCOME_CUT, bytes);
+    fh_x_client_bytes(x, bytes);
+    fh_x_end(x, !x->client->no_error_event);
+}
+
+/* reframed is an event as the client's framing has it: its own bytes if it is the same. */
+static struct fh_slice reframed(struct fh_exchange *x, const struct fh_frame *event)
+{
+    if (x->call.framing == x->chat->framing) {
+        return event->raw;
+    }
+    fh_buf_clear(&x->out);
+    if (event->data.len > 0) { /* comments of SSE are nobody else's */
+        fh_frame_write(&x->out, x->call.framing, event->name, event->data);
+    }
+    return fh_buf_slice(&x->out);
+}
+
+static void fail_passed(struct fh_exchange *x, const struct fh_frame *event)
+{
+    struct fh_slice bytes = event->raw;
+
+    x->provider->decode_fault(&x->fault, x->arena, 0, event->data);
+    x->fault_seen = true;
+    if (x->call.framing != x->chat->framing) {
+        fh_buf_clear(&x->out);
+        fh_x_encode_fault(x, true);
+        bytes = fh_buf_slice(&x->out);
+    }
+    failed_event(x, bytes);
 }
 
 static void pass_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     x->provider->scan_stream(&x->watch, fh_x_scratch(x), event);
-    if (x->watch.failed) {
-        x->provider->decode_fault(&x->fault, x->arena, 0, event->data);
-        x->fault_seen = true;
-        failed_event(x, event->raw);
+    if (x->watch.failed || event->fault) {
+        x->watch.failed = true;
+        fail_passed(x, event);
     } else if (x->watch.ended) {
-        ended(x, event->raw);
+        ended(x, reframed(x, event));
     } else {
         open_stream(x);
         if (!x->watch.usage_only || x->usage_asked) {
-            fh_x_client_bytes(x, event->raw);
+            fh_x_client_bytes(x, reframed(x, event));
         }
     }
     if (x->scratch != NULL && fh_arena_used(x->scratch) > 0) {
@@ -414,11 +504,14 @@ static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
     fh_buf_clear(&x->out);
     for (size_t i = 0; i < events.count && !x->watch.failed; i++) {
         follow(x, &events.list[i]);
+        if (x->watch.ended && !x->finish_seen) {
+            break; /* an end without a reason is none: the encoder must not hear of it */
+        }
         if (x->watch.failed) {
             x->fault.message = fh_dup(x->arena, x->fault.message);
             x->fault.type = fh_dup(x->arena, x->fault.type);
         }
-        if (!x->watch.failed || x->head_sent) {
+        if ((!x->watch.failed || x->head_sent) && told(x, &events.list[i], scratch)) {
             x->client->encode_stream(x->stream_encoder, &x->out, scratch, &events.list[i],
                                      x->loss);
         }
@@ -467,9 +560,9 @@ static void complete(struct fh_exchange *x)
 /* fh_x_stream_over: the HTTP message ended (`why` NULL), or broke. */
 void fh_x_stream_over(struct fh_exchange *x, const char *why)
 {
-    bool whole_words = fh_sse_at_boundary(x->sse);
+    bool whole_words = fh_frames_at_boundary(x->frames);
 
-    if (why == NULL && whole_words && x->provider->id == FH_DIALECT_OPENAI_CHAT &&
+    if (why == NULL && whole_words && x->provider->ends_with_bytes &&
         (x->finish_seen || x->watch.finish != FH_FINISH_UNKNOWN)) {
         complete(x);
         return;
@@ -477,8 +570,22 @@ void fh_x_stream_over(struct fh_exchange *x, const char *why)
     fh_x_stream_cut(x, why != NULL ? why : "it ended before the model did");
 }
 
+/* write_cut writes the error that ends a stream which failed. What encodes the stream knows best how
+ * it goes on from where it is. */
+static void write_cut(struct fh_exchange *x)
+{
+    const struct fh_event error = {.kind = FH_EVENT_ERROR, .fault = x->fault};
+
+    fh_buf_clear(&x->out);
+    if (x->passes || x->call.framing == FH_FRAMING_CHUNKS) {
+        fh_x_encode_fault(x, true);
+    } else {
+        x->client->encode_stream(x->stream_encoder, &x->out, fh_x_scratch(x), &error, x->loss);
+    }
+}
+
 /* fh_x_stream_cut ends a stream that failed. Never cleanly: with an error event, which every SDK of
- * the client's dialect takes for what it is. */
+ * the client's dialect takes for what it is, or, where there is none, by breaking off. */
 void fh_x_stream_cut(struct fh_exchange *x, const char *why)
 {
     fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED,
@@ -489,10 +596,18 @@ void fh_x_stream_cut(struct fh_exchange *x, const char *why)
         fh_x_attempt_failed(x, true);
         return;
     }
-    fh_buf_clear(&x->out);
-    x->client->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
-                            FH_FRAMING_SSE);
+    write_cut(x);
     fh_x_settle(x, FH_OUTCOME_CUT, fh_buf_slice(&x->out));
     fh_x_client_bytes(x, fh_buf_slice(&x->out));
-    fh_x_end(x, true);
+    fh_x_end(x, !x->client->no_error_event);
+}
+
+/* fh_x_ping keeps a client's quiet stream alive. */
+void fh_x_ping(struct fh_exchange *x)
+{
+    fh_buf_clear(&x->out);
+    if (x->client->encode_ping != NULL) {
+        x->client->encode_ping(&x->out, x->call.framing);
+    }
+    fh_x_client_bytes(x, fh_buf_slice(&x->out));
 }

@@ -9,15 +9,30 @@ enum {
     WORK_BASE = 1 << 20, /* a translation may take this and … */
     WORK_PER_BYTE = 8,   /* … this for each byte of the body: real ones take half of it */
     BODY_GROWTH = 4,     /* escapes and longer member names */
+    BETAS_MAX = 4096,
 };
 
-enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER_OPTIONS, MEMBER_CHOICE, MEMBERS };
+enum member {
+    MEMBER_MODEL,
+    MEMBER_STREAM,
+    MEMBER_OPTIONS,
+    MEMBER_CHOICE,
+    MEMBER_VERSION,
+    MEMBER_BETAS,
+    MEMBER_TITAN, /* what bodies of embeddings have by which InvokeModel can tell */
+    MEMBER_COHERE,
+    MEMBERS
+};
 
 static const struct fh_slice names[MEMBERS] = {
     [MEMBER_MODEL] = FH_LIT_INIT("model"),
     [MEMBER_STREAM] = FH_LIT_INIT("stream"),
     [MEMBER_OPTIONS] = FH_LIT_INIT("stream_options"),
     [MEMBER_CHOICE] = FH_LIT_INIT("tool_choice"),
+    [MEMBER_VERSION] = FH_LIT_INIT("anthropic_version"),
+    [MEMBER_BETAS] = FH_LIT_INIT("anthropic_beta"),
+    [MEMBER_TITAN] = FH_LIT_INIT("inputText"),
+    [MEMBER_COHERE] = FH_LIT_INIT("texts"),
 };
 
 static const struct fh_slice include_usage = FH_LIT_INIT("include_usage");
@@ -49,6 +64,25 @@ static void explain(struct fh_exchange *x, const struct fh_error *why)
     }
 }
 
+/* name_asked takes the model from the path, where it stands there, else from the body. */
+static enum fh_rc name_asked(struct fh_exchange *x)
+{
+    struct fh_slice text = x->member.model.value;
+
+    if (x->call.model.len > 0) {
+        x->model = x->call.model;
+        return FH_OK;
+    }
+    if (text.len < 2 || text.ptr[0] != '"') {
+        fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
+                   "\"model\" has to be a string: the name of a model this gateway has.");
+        x->fault.param = FH_LIT("model");
+        return FH_E_TYPE;
+    }
+    x->model = fh_json_unescape(text, x->arena);
+    return FH_OK;
+}
+
 /* fh_x_read_request finds model and stream in the body. Of everything else it only checks that it
  * is JSON: what the members mean is the provider's business, or the translation's. */
 enum fh_rc fh_x_read_request(struct fh_exchange *x)
@@ -62,25 +96,131 @@ enum fh_rc fh_x_read_request(struct fh_exchange *x)
         explain(x, &why);
         return rc;
     }
-    x->model_text = member[MEMBER_MODEL].value;
-    x->options_text = member[MEMBER_OPTIONS].value;
-    x->choice_text = member[MEMBER_CHOICE].value;
-    if (x->model_text.len < 2 || x->model_text.ptr[0] != '"') {
-        fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
-                   "\"model\" has to be a string: the name of a model this gateway has.");
-        x->fault.param = FH_LIT("model");
-        return FH_E_TYPE;
+    x->member.model = member[MEMBER_MODEL];
+    x->member.stream = member[MEMBER_STREAM];
+    x->member.options = member[MEMBER_OPTIONS];
+    x->member.choice = member[MEMBER_CHOICE];
+    x->member.version = member[MEMBER_VERSION];
+    x->member.betas = member[MEMBER_BETAS];
+    if (x->call.call == CALL_INVOKE) {
+        bool titan = member[MEMBER_TITAN].value.ptr != NULL;
+
+        x->call.call =
+            titan || member[MEMBER_COHERE].value.ptr != NULL ? CALL_EMBED : CALL_CHAT;
+        x->call.shape = titan ? FH_EMBED_TITAN : FH_EMBED_COHERE;
     }
-    x->model = fh_json_unescape(x->model_text, x->arena);
-    x->streamed = fh_eq(member[MEMBER_STREAM].value, FH_LIT("true"));
-    return FH_OK;
+    x->streamed = x->call.streamed == STREAMED_YES ||
+                  (x->call.streamed == STREAMED_BODY &&
+                   fh_eq(member[MEMBER_STREAM].value, FH_LIT("true")));
+    return name_asked(x);
 }
 
-/* A stretch of the client's body that goes out as something else. */
-struct edit {
-    struct fh_slice old; /* lies in the body; empty: an insertion in front of old.ptr */
-    struct fh_slice text;
-};
+/* ask_for_usage makes an OpenAI stream end with its usage, which the books need. The extra chunk is
+ * kept from a client that did not ask for it. */
+static void ask_for_usage(struct fh_exchange *x, struct fh_json_edits *edits)
+{
+    struct fh_slice options = x->member.options.value;
+    struct fh_json_member member;
+    struct fh_error why;
+
+    if (options.ptr == NULL) {
+        fh_json_put_front(edits, FH_LIT("\"stream_options\":{\"include_usage\":true}"));
+        return;
+    }
+    if (fh_json_scan(options, &include_usage, &member, 1, x->setup.limits->depth_max, &why) !=
+        FH_OK) {
+        /* null, or something the provider will complain about: that is its business */
+        if (fh_eq(options, FH_LIT("null"))) {
+            fh_json_replace(edits, options, FH_LIT("{\"include_usage\":true}"));
+        }
+        return;
+    }
+    if (fh_eq(member.value, FH_LIT("true"))) {
+        x->usage_asked = true;
+        return;
+    }
+    if (member.value.ptr != NULL) {
+        fh_json_replace(edits, member.value, FH_LIT("true"));
+        return;
+    }
+    bool empty = fh_find(options, '"') == options.len;
+
+    fh_json_replace(edits, fh_slice(fh_tail(options, 1).ptr, 0),
+                    empty ? FH_LIT("\"include_usage\":true")
+                          : FH_LIT("\"include_usage\":true,"));
+}
+
+/* quoted makes a JSON string of a text. */
+static struct fh_slice quoted(struct fh_exchange *x, struct fh_slice text)
+{
+    struct fh_buf out = fh_buf_in_arena(x->arena, 6 * text.len + 2);
+
+    fh_json_quote(&out, text);
+    return fh_buf_slice(&out);
+}
+
+/* member_of writes `"name":value`. */
+static struct fh_slice member_of(struct fh_exchange *x, struct fh_slice name,
+                                 struct fh_slice json)
+{
+    struct fh_slice parts[] = {FH_LIT("\""), name, FH_LIT("\":"), json};
+
+    return fh_concat(x->arena, parts, FH_LEN(parts));
+}
+
+/* name_model makes the provider's name for the model the one in the body, or takes it out where the
+ * path has it. */
+static void name_model(struct fh_exchange *x, struct fh_json_edits *edits)
+{
+    struct fh_slice name = fh_x_target(x)->model;
+    struct fh_slice old = x->member.model.value;
+
+    if (x->envelope.without_model) {
+        fh_json_remove(edits, x->member.model.whole);
+    } else if (old.ptr == NULL) {
+        fh_json_put_front(edits, member_of(x, FH_LIT("model"), quoted(x, name)));
+    } else if (!fh_eq(name, x->model) || x->call.model.len > 0) {
+        fh_json_replace(edits, old, quoted(x, name));
+    }
+}
+
+/* fit_envelope moves what one place of Claude's has in the body and another in path or header. */
+static void fit_envelope(struct fh_exchange *x, struct fh_json_edits *edits)
+{
+    bool said = x->member.version.value.ptr != NULL;
+
+    if (x->provider->id != FH_DIALECT_ANTHROPIC) {
+        return;
+    }
+    if (x->envelope.without_stream) {
+        fh_json_remove(edits, x->member.stream.whole);
+    } else if (x->streamed && x->member.stream.value.ptr == NULL) {
+        fh_json_put_front(edits, FH_LIT("\"stream\":true"));
+    }
+    if (x->envelope.version.len == 0) {
+        fh_json_remove(edits, x->member.version.whole);
+    } else if (!said) {
+        fh_json_put_front(edits, member_of(x, FH_LIT("anthropic_version"),
+                                           quoted(x, x->envelope.version)));
+    } else {
+        fh_json_replace(edits, x->member.version.value, quoted(x, x->envelope.version));
+    }
+    if (!x->betas_in_body) {
+        fh_json_remove(edits, x->member.betas.whole);
+    } else if (x->member.betas.value.ptr == NULL && x->betas.len > 0) {
+        struct fh_buf list = fh_buf_in_arena(x->arena, 8 * x->betas.len + 64);
+        struct fh_slice rest = x->betas;
+        struct fh_slice beta;
+
+        fh_buf_append(&list, FH_LIT("\"anthropic_beta\":["));
+        for (bool first = true; fh_split(&rest, ',', &beta); first = false) {
+            fh_buf_append(&list, first ? FH_NONE : FH_LIT(","));
+            fh_json_quote(&list, fh_trim(beta));
+        }
+        fh_buf_append(&list, FH_LIT("]"));
+        fh_json_put_front(edits, fh_buf_slice(&list));
+    }
+}
 
 /* add_piece puts bytes on the list of what is sent; empty ones are left out. */
 static void add_piece(struct fh_exchange *x, struct fh_slice bytes)
@@ -91,89 +231,19 @@ static void add_piece(struct fh_exchange *x, struct fh_slice bytes)
     }
 }
 
-/* ask_for_usage makes an OpenAI stream end with its usage, which the books need. The extra chunk is
- * kept from a client that did not ask for it. */
-static size_t ask_for_usage(struct fh_exchange *x, struct edit *edit)
+/* pass lists the client's own bytes with the edits between them. */
+static void pass(struct fh_exchange *x)
 {
-    static const struct fh_slice whole =
-        FH_LIT_INIT("\"stream_options\":{\"include_usage\":true},");
-    struct fh_slice options = x->options_text;
-    struct fh_json_member member;
-    struct fh_error why;
+    struct fh_json_edits edits = {.body = x->body};
 
-    if (options.ptr == NULL) {
-        size_t brace = fh_find(x->body, '{');
-
-        *edit = (struct edit){fh_sub(x->body, brace + 1, 0), whole};
-        edit->old.ptr = fh_tail(x->body, brace + 1).ptr;
-        return 1;
+    if (x->named_in_body || x->provider->id == FH_DIALECT_ANTHROPIC) {
+        name_model(x, &edits);
     }
-    if (fh_json_scan(options, &include_usage, &member, 1, x->setup.limits->depth_max, &why) !=
-        FH_OK) {
-        /* null, or something the provider will complain about: that is its business */
-        *edit = (struct edit){options, FH_LIT("{\"include_usage\":true}")};
-        return fh_eq(options, FH_LIT("null")) ? 1 : 0;
-    }
-    if (fh_eq(member.value, FH_LIT("true"))) {
-        x->usage_asked = true;
-        return 0;
-    }
-    if (member.value.ptr != NULL) {
-        *edit = (struct edit){member.value, FH_LIT("true")};
-        return 1;
-    }
-    bool empty = fh_find(options, '"') == options.len;
-
-    edit->old = fh_slice(fh_tail(options, 1).ptr, 0);
-    edit->text = empty ? FH_LIT("\"include_usage\":true") : FH_LIT("\"include_usage\":true,");
-    return 1;
-}
-
-/* name_model makes the provider's name for the model the one in the body. */
-static size_t name_model(struct fh_exchange *x, struct edit *edit)
-{
-    struct fh_slice name = fh_x_target(x)->model;
-
-    if (fh_eq(name, x->model)) {
-        return 0;
-    }
-    struct fh_buf text = fh_buf_in_arena(x->arena, 6 * name.len + 2);
-
-    fh_json_quote(&text, name);
-    *edit = (struct edit){x->model_text, fh_buf_slice(&text)};
-    return 1;
-}
-
-/* pass lists the client's own bytes with the edits between them.
- *
- * Returns  how many bytes that makes.
- */
-static size_t pass(struct fh_exchange *x)
-{
-    struct edit edit[2];
-    size_t count = name_model(x, &edit[0]);
-    struct fh_slice rest = x->body;
-    size_t total = x->body.len;
-
+    fit_envelope(x, &edits);
     if (x->streamed && x->provider->id == FH_DIALECT_OPENAI_CHAT) {
-        count += ask_for_usage(x, &edit[count]);
+        ask_for_usage(x, &edits);
     }
-    if (count == 2 && edit[1].old.ptr < edit[0].old.ptr) {
-        struct edit first = edit[1];
-
-        edit[1] = edit[0];
-        edit[0] = first;
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t before = (size_t)(edit[i].old.ptr - rest.ptr);
-
-        add_piece(x, fh_head(rest, before));
-        add_piece(x, edit[i].text);
-        rest = fh_tail(rest, before + edit[i].old.len);
-        total = total - edit[i].old.len + edit[i].text.len;
-    }
-    add_piece(x, rest);
-    return total;
+    x->piece_count += fh_json_pieces(&edits, &x->piece[x->piece_count]);
 }
 
 /* complain makes the client's fault of what a decoder or encoder had to say. */
@@ -205,13 +275,14 @@ bool fh_x_helps_call(const struct fh_exchange *x)
 {
     static const struct fh_slice free_choice[] = {FH_LIT_INIT("\"auto\""),
                                                   FH_LIT_INIT("\"none\""), FH_LIT_INIT("null")};
+    struct fh_slice choice = x->member.choice.value;
 
     for (size_t i = 0; i < FH_LEN(free_choice); i++) {
-        if (fh_eq(x->choice_text, free_choice[i])) {
+        if (fh_eq(choice, free_choice[i])) {
             return false;
         }
     }
-    return fh_x_target(x)->provider->call_prefix.len > 0 && x->choice_text.ptr != NULL;
+    return fh_x_target(x)->provider->call_prefix.len > 0 && choice.ptr != NULL;
 }
 
 /* keep_tool leaves only the tools of that name. */
@@ -250,6 +321,38 @@ static void help_call(struct fh_chat_request *req, struct fh_arena *arena,
     text->from_string = true;
 }
 
+/* decode reads the client's body; that of a count has the request in it. */
+static enum fh_rc decode(struct fh_exchange *x, struct fh_chat_request *req,
+                         struct fh_complaint *why)
+{
+    struct fh_slice body = x->body;
+
+    if (x->call.call == CALL_COUNT && x->client->unwrap_count != NULL) {
+        FH_TRY(x->client->unwrap_count(&body, x->work, body, why));
+    }
+    return x->client->decode_request(req, x->work, body, why);
+}
+
+/* encode writes the provider's body, after the ledger has taken out what it cannot say. */
+static enum fh_rc encode(struct fh_exchange *x, struct fh_chat_request *req,
+                         struct fh_complaint *why)
+{
+    const struct fh_settling s = fh_x_settling(x, x->client, x->provider, x->work);
+    struct fh_buf *out = &x->upstream_body;
+
+    if (x->client != x->provider) {
+        FH_TRY(fh_settle(&s, req, why));
+    }
+    if (x->call.call != CALL_COUNT || x->provider->wrap_count == NULL) {
+        return x->provider->encode_request(out, x->work, req, x->loss, why);
+    }
+    FH_AUTO(fh_buf_fini) struct fh_buf chat = fh_buf_on_heap(out->max);
+
+    FH_TRY(x->provider->encode_request(&chat, x->work, req, x->loss, why));
+    x->provider->wrap_count(out, x->work, fh_buf_slice(&chat));
+    return FH_OK;
+}
+
 static enum fh_rc translate(struct fh_exchange *x)
 {
     struct fh_chat_request *req = NULL;
@@ -264,14 +367,18 @@ static enum fh_rc translate(struct fh_exchange *x)
         x->loss->arena = x->arena;
     }
 
-    enum fh_rc rc = x->client->decode_request(req, x->work, x->body, &why);
+    enum fh_rc rc = decode(x, req, &why);
     if (rc == FH_OK) {
         req->model = fh_x_target(x)->model;
+        req->stream = x->streamed;
+        req->envelope = x->envelope;
+        req->betas = x->betas;
         x->usage_asked = req->include_usage == 1;
+        x->frame.request = req;
         if (fh_x_target(x)->provider->call_prefix.len > 0) {
             help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
         }
-        rc = x->provider->encode_request(&x->upstream_body, x->work, req, x->loss, &why);
+        rc = encode(x, req, &why);
     }
     if (rc != FH_OK) {
         complain(x, &why);
@@ -285,30 +392,7 @@ static enum fh_rc translate(struct fh_exchange *x)
     return too_lossy(x) ? FH_E_SUPPORT : FH_OK;
 }
 
-bool fh_x_token(const struct fh_target *target, struct fh_credential *out)
-{
-    return fh_credential_parse(out, target->secret) == FH_OK &&
-           out->kind == FH_CREDENTIAL_TOKEN;
-}
-
-static void add_auth(struct fh_buf *out, const struct fh_target *target)
-{
-    enum fh_auth auth = fh_provider_preset(target->provider->kind)->auth;
-    struct fh_credential credential;
-
-    if (auth == FH_AUTH_NONE || target->secret.len == 0) {
-        return;
-    }
-    bool ok = fh_x_token(target, &credential);
-
-    FH_ASSERT(ok); /* else the target was not usable */
-    /* what a cloud lends is a bearer token, whatever field the place takes its own keys in */
-    fh_buf_append(out, auth == FH_AUTH_BEARER || credential.from.len > 0
-                           ? FH_LIT("Authorization: Bearer ")
-                           : FH_LIT("x-api-key: "));
-    fh_buf_append(out, credential.token);
-    fh_buf_append(out, FH_LIT("\r\n"));
-}
+/* ---- the head ---- */
 
 static void add_field(struct fh_buf *out, struct fh_slice name, struct fh_slice value)
 {
@@ -320,46 +404,187 @@ static void add_field(struct fh_buf *out, struct fh_slice name, struct fh_slice 
     }
 }
 
-/* add_version sends Anthropic's two headers: the client's own when it speaks that dialect, else
- * the version whose schema our encoder writes. */
+/* add_key sends a key as the kind of place has it. */
+static void add_key(struct fh_buf *out, const struct fh_target *target, struct fh_slice key)
+{
+    static const struct fh_slice fields[] = {
+        [FH_AUTH_BEARER] = FH_LIT_INIT("Authorization"),
+        [FH_AUTH_X_API_KEY] = FH_LIT_INIT("x-api-key"),
+        [FH_AUTH_API_KEY] = FH_LIT_INIT("api-key"),
+        [FH_AUTH_GOOG_KEY] = FH_LIT_INIT("x-goog-api-key"),
+    };
+    enum fh_auth auth = fh_provider_preset(target->provider->kind)->auth;
+
+    fh_buf_append(out, fields[auth]);
+    fh_buf_append(out, auth == FH_AUTH_BEARER ? FH_LIT(": Bearer ") : FH_LIT(": "));
+    fh_buf_append(out, key);
+    fh_buf_append(out, FH_LIT("\r\n"));
+}
+
+static void add_bearer(struct fh_buf *out, struct fh_slice token)
+{
+    fh_buf_append(out, FH_LIT("Authorization: Bearer "));
+    fh_buf_append(out, token);
+    fh_buf_append(out, FH_LIT("\r\n"));
+}
+
+/* add_auth proves who asks: by a key, by a token that control obtained, or by a signature. */
+static enum fh_rc add_auth(struct fh_exchange *x, const struct fh_target *target,
+                           struct fh_slice path, struct fh_buf *out)
+{
+    bool signs = fh_provider_preset(target->provider->kind)->source == FH_CREDENTIALS_AWS;
+    struct fh_credential credential;
+
+    if (target->secret.len == 0) {
+        return FH_OK;
+    }
+    if (fh_credential_parse(&credential, target->secret) != FH_OK ||
+        (credential.kind == FH_CREDENTIAL_AWS &&
+         (!signs || fh_x_sign(x, &credential, path, out) != FH_OK))) {
+        fh_x_fault(
+            x, FH_REFUSE_UPSTREAM_DENIED,
+            "This gateway's credentials for the provider \"%.*s\" cannot be used. Whoever "
+            "runs the gateway finds the reason by `freehold doctor`.",
+            FH_ARG(target->provider->name));
+        return FH_E_MISSING;
+    }
+    if (credential.kind == FH_CREDENTIAL_TOKEN && credential.from.len > 0) {
+        add_bearer(out,
+                   credential.token); /* lent by a cloud, wherever the place takes its keys */
+    } else if (credential.kind == FH_CREDENTIAL_TOKEN) {
+        add_key(out, target, credential.token);
+    }
+    return FH_OK;
+}
+
+/* add_version sends Anthropic's two headers. */
 static void add_version(struct fh_exchange *x, struct fh_buf *out)
 {
-    const struct fh_client_head *head = &x->setup.head;
-    bool own = x->client->id == FH_DIALECT_ANTHROPIC;
-    bool told = own && head->anthropic_version.len > 0;
-
     if (x->provider->id == FH_DIALECT_ANTHROPIC) {
-        add_field(out, FH_LIT("anthropic-version"),
-                  told ? head->anthropic_version : FH_LIT("2023-06-01"));
-        add_field(out, FH_LIT("anthropic-beta"), own ? head->anthropic_beta : FH_NONE);
+        add_field(out, FH_LIT("anthropic-version"), x->version);
+        add_field(out, FH_LIT("anthropic-beta"), x->betas_in_body ? FH_NONE : x->betas);
     }
+}
+
+/* add_path writes the call's path. Of clients' queries only Anthropic's travels (beta=true): others
+ * choose a version of Azure's or a framing. */
+static void add_path(struct fh_exchange *x, struct fh_buf *out)
+{
+    const struct fh_target *target = fh_x_target(x);
+    enum fh_operation operation = x->call.call == CALL_COUNT ? FH_OPERATION_COUNT
+                                  : x->streamed              ? FH_OPERATION_STREAM
+                                                             : FH_OPERATION_CHAT;
+    struct fh_slice query = x->setup.head.query;
+
+    fh_provider_path(out, target->provider, x->chat->path[operation], target->model);
+    if (x->passes && query.len > 0 && x->provider->id == FH_DIALECT_ANTHROPIC &&
+        x->call.envelope == FH_ENVELOPE_PLAIN && x->chat->envelope == FH_ENVELOPE_PLAIN) {
+        fh_buf_byte(out, '?');
+        fh_buf_append(out, query);
+    }
+}
+
+static struct fh_slice accepts(const struct fh_exchange *x)
+{
+    bool frames = x->streamed && (x->chat->framing == FH_FRAMING_EVENTSTREAM ||
+                                  x->chat->framing == FH_FRAMING_CHUNKS);
+
+    return frames ? FH_LIT("application/vnd.amazon.eventstream") : FH_LIT("application/json");
 }
 
 /* Inbound credentials never travel on, and no other header of the client's does, except those
  * named here. */
-static struct fh_slice request_head(struct fh_exchange *x, size_t body_len)
+static enum fh_rc request_head(struct fh_exchange *x, size_t body_len)
 {
     const struct fh_target *target = fh_x_target(x);
     struct fh_buf out = fh_buf_in_arena(x->arena, HEAD_MAX);
+    struct fh_buf path = fh_buf_in_arena(x->arena, HEAD_MAX / 2);
 
+    add_path(x, &path);
     fh_buf_append(&out, FH_LIT("POST "));
-    fh_provider_path(target->provider,
-                     x->call.call == CALL_COUNT ? FH_OPERATION_COUNT_TOKENS : FH_OPERATION_CHAT,
-                     &out);
-    if (x->passes && x->setup.head.query.len > 0) {
-        fh_buf_byte(&out, '?');
-        fh_buf_append(&out, x->setup.head.query);
-    }
+    fh_buf_append(&out, fh_buf_slice(&path));
     fh_buf_append(&out, FH_LIT(" HTTP/1.1\r\nHost: "));
     fh_buf_append(&out, target->provider->host);
-    fh_buf_append(&out, FH_LIT("\r\nContent-Type: application/json\r\n"
-                               "Accept: application/json\r\nUser-Agent: freehold\r\n"));
-    add_auth(&out, target);
+    fh_buf_append(&out, FH_LIT("\r\nContent-Type: application/json\r\nAccept: "));
+    fh_buf_append(&out, accepts(x));
+    fh_buf_append(&out, FH_LIT("\r\nUser-Agent: freehold\r\n"));
+    FH_TRY(add_auth(x, target, fh_buf_slice(&path), &out));
     add_version(x, &out);
     fh_buf_append(&out, FH_LIT("Content-Length: "));
     fh_buf_u64(&out, body_len);
     fh_buf_append(&out, FH_LIT("\r\n\r\n"));
+    x->piece[0] = fh_buf_slice(&out);
+    if (out.failed || path.failed) {
+        fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
+                   "The request's headers and query are longer than %d bytes.", HEAD_MAX);
+        return FH_E_LIMIT;
+    }
+    return FH_OK;
+}
+
+/* ---- what places of one dialect have in different places ---- */
+
+/* own_version takes what the client said of its version, wherever it said it. */
+static struct fh_slice own_version(struct fh_exchange *x)
+{
+    struct fh_slice text = x->member.version.value;
+
+    if (x->client->id != FH_DIALECT_ANTHROPIC) {
+        return FH_NONE;
+    }
+    return text.len > 2 && text.ptr[0] == '"' ? fh_json_unescape(text, x->arena)
+                                              : x->setup.head.anthropic_version;
+}
+
+/* own_betas takes the betas that the client asked for, from its header or from its body. */
+static struct fh_slice own_betas(struct fh_exchange *x)
+{
+    struct fh_slice list = x->member.betas.value;
+    struct fh_buf out = fh_buf_in_arena(x->arena, BETAS_MAX);
+    yyjson_val *root = NULL;
+    struct fh_error why;
+
+    if (x->client->id != FH_DIALECT_ANTHROPIC || list.ptr == NULL || list.len > BETAS_MAX ||
+        fh_json_parse(x->arena, list, &root, &why) != FH_OK) {
+        return x->client->id == FH_DIALECT_ANTHROPIC ? x->setup.head.anthropic_beta : FH_NONE;
+    }
+    yyjson_arr_iter iter = yyjson_arr_iter_with(root);
+
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+        fh_buf_append(&out, out.len > 0 ? FH_LIT(",") : FH_NONE);
+        fh_buf_append(&out, fh_json_text(v));
+    }
     return out.failed ? FH_NONE : fh_buf_slice(&out);
+}
+
+/* set_envelope decides what of a body of Claude's goes elsewhere at the target in use. */
+static void set_envelope(struct fh_exchange *x)
+{
+    static const struct fh_slice versions[] = {
+        [FH_ENVELOPE_PLAIN] = FH_LIT_INIT("2023-06-01"),
+        [FH_ENVELOPE_BEDROCK] = FH_LIT_INIT("bedrock-2023-05-31"),
+        [FH_ENVELOPE_VERTEX] = FH_LIT_INIT("vertex-2023-10-16"),
+    };
+    enum fh_provider_envelope envelope = x->chat->envelope;
+    bool plain = envelope == FH_ENVELOPE_PLAIN;
+    struct fh_slice told = own_version(x);
+
+    /* versions since 2026 have one name everywhere; each place had one of its own before */
+    bool same = told.len > 0 &&
+                (envelope == x->call.envelope ||
+                 (fh_starts(told, FH_LIT("20")) && fh_compare(told, FH_LIT("2026")) > 0));
+
+    x->version = same ? told : versions[envelope];
+    x->betas = own_betas(x);
+    x->betas_in_body = envelope == FH_ENVELOPE_BEDROCK;
+    x->envelope = (struct fh_envelope){
+        .quirks = x->chat->quirks,
+        .without_model = !plain,
+        .without_stream = envelope == FH_ENVELOPE_BEDROCK,
+        .version = plain ? FH_NONE : x->version,
+    };
+    x->named_in_body =
+        fh_find(x->chat->path[FH_OPERATION_CHAT], '{') == x->chat->path[FH_OPERATION_CHAT].len;
 }
 
 /* What one provider could not be told says nothing about the next. */
@@ -378,19 +603,16 @@ enum fh_rc fh_x_build_request(struct fh_exchange *x)
     size_t body_len = 0;
 
     forget_losses(x);
+    set_envelope(x);
     x->piece_count = 1; /* the head's place: its content-length comes last */
     if (x->passes) {
-        body_len = pass(x);
+        pass(x);
     } else {
         FH_TRY(translate(x));
         add_piece(x, fh_buf_slice(&x->upstream_body));
-        body_len = x->upstream_body.len;
     }
-    x->piece[0] = request_head(x, body_len);
-    if (x->piece[0].len == 0) {
-        fh_x_fault(x, FH_REFUSE_BAD_REQUEST,
-                   "The request's headers and query are longer than %d bytes.", HEAD_MAX);
-        return FH_E_LIMIT;
+    for (size_t i = 1; i < x->piece_count; i++) {
+        body_len += x->piece[i].len;
     }
-    return FH_OK;
+    return request_head(x, body_len);
 }

@@ -3,6 +3,7 @@
  *
  *     exchange.c            the machine: what is waited for, what comes next
  *     exchange_recognise.c  which call of which dialect a path is
+ *     exchange_signed.c     requests signed as AWS's are, in and out
  *     exchange_request.c    what is sent to a provider: passed or translated
  *     exchange_reply.c      what comes back: whole or streamed, passed or translated
  *     exchange_local.c      answers that need no provider
@@ -12,9 +13,13 @@
  */
 #pragma once
 
+#include "base/secret.h"
 #include "dialect/dialect.h"
 #include "exchange/exchange.h"
-#include "wire/sse.h"
+#include "provider/credential.h"
+#include "wire/frames.h"
+#include "wire/json_scan.h"
+#include "wire/sigv4.h"
 
 enum {
     TARGETS_MAX = 8, /* as many routes as a model may have */
@@ -39,17 +44,37 @@ enum fh_exchange_state {
 
 enum fh_call {
     CALL_CHAT,
+    CALL_INVOKE, /* CHAT or EMBED: the body tells */
     CALL_COUNT,
+    CALL_EMBED,
     CALL_MODELS, /* all of them, or one by name */
 };
 
-/* One row of the recognition. */
+/* Who says whether an answer is streamed. */
+enum fh_streamed {
+    STREAMED_NO,
+    STREAMED_YES,
+    STREAMED_BODY, /* its member `stream` */
+};
+
+/* What a path says of a request. */
 struct fh_recognised {
     enum fh_call call;
     enum fh_dialect_id dialect;
-    struct fh_slice model; /* CALL_MODELS: the name in the path; empty: all */
-    bool known;            /* false: `fault` says why; `dialect` says how to put it */
+    struct fh_slice model; /* the name in the path; empty: none (all, of CALL_MODELS) */
+    enum fh_streamed streamed;
+    enum fh_framing framing;            /* of the stream that the client wants */
+    enum fh_provider_envelope envelope; /* of its body */
+    enum fh_embed_shape shape;          /* EMBED */
+    enum fh_list_kind list;             /* MODELS */
+    bool known; /* false: `fault` says why; `dialect` says how to put it */
     enum fh_refusal fault;
+};
+
+/* What a signed request says of itself, and what it is checked with. */
+struct fh_x_claim {
+    struct fh_sigv4_claim claim;
+    struct fh_sigv4_key key;
 };
 
 struct fh_exchange {
@@ -59,6 +84,7 @@ struct fh_exchange {
     uint64_t now_us;         /* of the last call that told the time */
     uint64_t deadline_us;    /* of what is waited for; 0: none */
     uint64_t drain_until_us; /* set once the client is gone */
+    uint64_t told_us;        /* when the client of a stream last got something; 0: no stream */
 
     struct fh_want wants[WANTS_MAX]; /* not handed out yet, a ring */
     size_t want_at, want_count;
@@ -66,15 +92,16 @@ struct fh_exchange {
     /* the client */
     struct fh_recognised call;
     const struct fh_dialect *client;
-    struct fh_policy_key key; /* its slices copied */
+    struct fh_policy_key key; /* its slices copied, without the AWS-style secret */
+    struct fh_x_claim *claim; /* NULL: not signed */
     struct fh_slice body;
-    struct fh_slice model;        /* as the client named it */
-    struct fh_slice model_text;   /* the same in the body, quotes included */
-    struct fh_slice options_text; /* OpenAI's stream_options in the body */
-    struct fh_slice choice_text;  /* tool_choice in the body */
-    bool streamed;                /* the client asked for a stream */
-    bool usage_asked;             /* OpenAI: and for its usage chunk */
-    bool strict;                  /* x-freehold-translation: strict */
+    struct fh_slice model; /* as the client named it */
+    struct {               /* members of the body that we look at; not there: empty */
+        struct fh_json_member model, stream, options, choice, version, betas;
+    } member;
+    bool streamed;    /* the client asked for a stream */
+    bool usage_asked; /* OpenAI: and for its usage chunk */
+    bool strict;      /* x-freehold-translation: strict */
     char id_text[FH_REQUEST_ID_TEXT_LEN + 1];
     bool head_sent;         /* the client has the head of its answer */
     bool gone;              /* the client has left */
@@ -93,10 +120,15 @@ struct fh_exchange {
     bool fault_seen;
 
     /* the attempt in use */
-    const struct fh_dialect *provider; /* its dialect */
-    bool passes;                       /* same dialect on both sides: bytes travel */
-    struct fh_arena *work;             /* the translated request; goes when the answer begins */
-    struct fh_buf upstream_body;       /* the translated request's bytes */
+    const struct fh_provider_chat *chat; /* how it is asked */
+    const struct fh_dialect *provider;   /* in which dialect */
+    bool passes;                         /* same dialect on both sides: bytes travel */
+    bool named_in_body;                  /* the model's name stands there, not in the path */
+    bool betas_in_body;
+    struct fh_envelope envelope;
+    struct fh_slice version, betas; /* Anthropic's */
+    struct fh_arena *work;          /* the translated request; goes when the answer begins */
+    struct fh_buf upstream_body;    /* the translated request's bytes */
     struct fh_slice piece[FH_EXCHANGE_PIECES_MAX];
     size_t piece_count;
     struct fh_loss *loss;   /* what the translation could not carry; NULL: nothing */
@@ -105,7 +137,8 @@ struct fh_exchange {
 
     /* the answer */
     struct fh_http1_decoder *http;
-    struct fh_sse_decoder *sse;
+    struct fh_frames *frames;
+    struct fh_settled *settled;     /* what was reported of it */
     struct fh_arena *scratch;       /* one event's worth; NULL until needed */
     struct fh_buf whole;            /* an answer gathered over several reads, … */
     struct fh_slice whole_borrowed; /* … or borrowed when it came in one */
@@ -132,9 +165,6 @@ struct fh_exchange {
 struct fh_want *fh_x_want(struct fh_exchange *x, enum fh_want_kind kind);
 struct fh_arena *fh_x_scratch(struct fh_exchange *x);
 const struct fh_target *fh_x_target(const struct fh_exchange *x);
-
-/* fh_x_token reads the target's secret as something to send along; false when it is for signing. */
-FH_NODISCARD bool fh_x_token(const struct fh_target *target, struct fh_credential *out);
 void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes);
 void fh_x_status(struct fh_exchange *x, uint16_t status);
 void fh_x_out(struct fh_exchange *x, size_t max);
@@ -142,6 +172,11 @@ void fh_x_release(struct fh_exchange *x, bool keep);
 void fh_x_end(struct fh_exchange *x, bool clean);
 FH_PRINTF(3, 4)
 void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...);
+void fh_x_encode_fault(struct fh_exchange *x, bool stream);
+uint16_t fh_x_fault_status(const struct fh_exchange *x);
+struct fh_slice fh_x_fault_name(const struct fh_exchange *x); /* for x-amzn-errortype */
+struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_dialect *from,
+                                 const struct fh_dialect *to, struct fh_arena *arena);
 
 /* exchange.c */
 bool fh_x_more_targets(const struct fh_exchange *x);
@@ -156,6 +191,13 @@ enum fh_rc fh_x_read_request(struct fh_exchange *x);
 bool fh_x_helps_call(const struct fh_exchange *x);
 enum fh_rc fh_x_build_request(struct fh_exchange *x);
 
+/* exchange_signed.c */
+FH_NODISCARD bool fh_x_read_claim(struct fh_exchange *x);
+void fh_x_take_secret(struct fh_exchange *x, const struct fh_policy_key *key);
+FH_NODISCARD bool fh_x_verify(struct fh_exchange *x);
+enum fh_rc fh_x_sign(struct fh_exchange *x, const struct fh_credential *aws,
+                     struct fh_slice path, struct fh_buf *head);
+
 /* exchange_reply.c */
 void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head);
 void fh_x_whole_bytes(struct fh_exchange *x, struct fh_slice bytes);
@@ -163,6 +205,7 @@ void fh_x_whole(struct fh_exchange *x);
 void fh_x_event(struct fh_exchange *x, const struct fh_frame *event);
 void fh_x_stream_over(struct fh_exchange *x, const char *why);
 void fh_x_stream_cut(struct fh_exchange *x, const char *why);
+void fh_x_ping(struct fh_exchange *x);
 void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice content_type,
                     int64_t content_length);
 void fh_x_field(struct fh_exchange *x, const char *name, struct fh_slice value);

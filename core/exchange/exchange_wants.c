@@ -43,6 +43,7 @@ void fh_x_client_bytes(struct fh_exchange *x, struct fh_slice bytes)
     if (!x->gone && bytes.len > 0) {
         fh_x_want(x, FH_WANT_CLIENT)->bytes = bytes;
         x->client_bytes += bytes.len;
+        x->told_us = x->now_us;
     }
 }
 
@@ -114,4 +115,42 @@ void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ..
     x->fault = (struct fh_fault){.kind = kind,
                                  .message = fh_dup(x->arena, sentence(text, (size_t)len))};
     x->fault_seen = true;
+}
+
+/* fh_x_settling is what the ledger needs to judge what goes from one dialect to the other. */
+struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_dialect *from,
+                                 const struct fh_dialect *to, struct fh_arena *arena)
+{
+    return (struct fh_settling){.from = from->cells,
+                                .to = to->cells,
+                                .to_name = to->name,
+                                .home = to->home,
+                                .arena = arena,
+                                .loss = x->loss};
+}
+
+/* speaks_faults is the dialect in which the client is told what went wrong: who asks by InvokeModel
+ * speaks a model's dialect, but its SDK is AWS's. */
+static const struct fh_dialect *speaks_faults(const struct fh_exchange *x)
+{
+    return x->call.envelope == FH_ENVELOPE_BEDROCK ? fh_dialect(FH_DIALECT_BEDROCK) : x->client;
+}
+
+/* fh_x_encode_fault writes `fault` for the client, as a body or as the end of its stream. */
+void fh_x_encode_fault(struct fh_exchange *x, bool stream)
+{
+    speaks_faults(x)->encode_fault(&x->out, fh_x_scratch(x), x->frame.request_id, &x->fault,
+                                   stream ? x->call.framing : FH_FRAMING_NONE);
+}
+
+uint16_t fh_x_fault_status(const struct fh_exchange *x)
+{
+    return speaks_faults(x)->fault_status(&x->fault);
+}
+
+struct fh_slice fh_x_fault_name(const struct fh_exchange *x)
+{
+    const struct fh_dialect *speaks = speaks_faults(x);
+
+    return speaks->fault_name == NULL ? FH_NONE : speaks->fault_name(&x->fault);
 }

@@ -154,7 +154,6 @@ static void answer_route(struct shell *sh, struct fh_slice model)
         *p = (struct fh_provider){
             .name = openai ? FH_LIT("oai") : FH_LIT("ant"),
             .kind = openai ? FH_PROVIDER_OPENAI : FH_PROVIDER_ANTHROPIC,
-            .dialect = openai ? FH_DIALECT_OPENAI_CHAT : FH_DIALECT_ANTHROPIC,
             .host = FH_LIT("h"),
             .connect_timeout_ms = 1000,
             .first_byte_timeout_ms = 10000,
@@ -597,7 +596,7 @@ static const struct row rows[] = {
      .want = "intent 1 ant/u; send +lent; *head 200*; end; \n*Hello*"},
     {.name = "a pair of keys where nothing is signed",
      .targets = "P",
-     .want = "head 502*; end; \n*that its kind has no use for*"},
+     .want = "head 502*; end; \n*credentials*cannot be used*"},
     {.name = "a route to nowhere", .targets = "X", .want = "head 500*; end; \n*is gone*"},
     {.name = "no connection at all",
      .attempt = {{.refused = "no route to host"}},

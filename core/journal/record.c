@@ -201,14 +201,7 @@ static const struct fields void_all = {void_fields, FH_LEN(void_fields)};
  * record unreadable, and losing a record is worse than losing a name. */
 static struct fh_slice clip(struct fh_slice text, size_t max)
 {
-    if (text.len > max) {
-        size_t len = max;
-
-        while (len > 0 && (text.ptr[len] & 0xc0) == 0x80) {
-            len--;
-        }
-        text = fh_head(text, len);
-    }
+    text = fh_utf8_head(text, max);
     return fh_utf8_ok(text) ? text : FH_LIT("?");
 }
 

@@ -4,7 +4,7 @@
 
 #include "wire/json_scan.h"
 
-enum { VERSION = 1, MIB = 1 << 20 };
+enum { MIB = 1 << 20 };
 
 /* The first byte of each record. */
 enum record {
@@ -30,10 +30,16 @@ struct fh_policy_limits fh_policy_limits_normal(void)
 
 /* ---- writing ---- */
 
+/* version_of a kind of record. Keys outlive programs; control writes the others anew. */
+static uint8_t version_of(enum record kind)
+{
+    return kind == RECORD_PROVIDER ? 2 : 1;
+}
+
 static void put_head(struct fh_buf *out, enum record kind)
 {
     fh_buf_byte(out, (uint8_t)kind);
-    fh_buf_byte(out, VERSION);
+    fh_buf_byte(out, version_of(kind));
 }
 
 static void put_text(struct fh_buf *out, struct fh_slice text)
@@ -81,7 +87,7 @@ void fh_policy_encode_provider(struct fh_buf *out, const struct fh_provider *pro
     put_head(out, RECORD_PROVIDER);
     put_text(out, provider->name);
     fh_buf_byte(out, (uint8_t)provider->kind);
-    fh_buf_byte(out, (uint8_t)provider->dialect);
+    fh_buf_byte(out, (uint8_t)provider->source);
     fh_buf_byte(out, provider->tls ? 1 : 0);
     fh_buf_u16le(out, provider->port);
     put_text(out, provider->host);
@@ -91,6 +97,8 @@ void fh_policy_encode_provider(struct fh_buf *out, const struct fh_provider *pro
     put_text(out, provider->tls_name);
     put_text(out, provider->ca_file);
     put_text(out, provider->key_ref);
+    put_text(out, provider->region);
+    put_text(out, provider->project);
     fh_buf_u32le(out, provider->connect_timeout_ms);
     fh_buf_u32le(out, provider->first_byte_timeout_ms);
     fh_buf_u32le(out, provider->idle_timeout_ms);
@@ -131,7 +139,7 @@ static enum fh_rc open_record(struct reader *r, struct fh_slice bytes, enum reco
         return FH_E_SYNTAX;
     }
     *r = (struct reader){.rest = bytes};
-    return got == kind && version == VERSION ? FH_OK : FH_E_SUPPORT;
+    return got == kind && version == version_of(kind) ? FH_OK : FH_E_SUPPORT;
 }
 
 static enum fh_rc close_record(const struct reader *r)
@@ -246,7 +254,7 @@ enum fh_rc fh_policy_decode_provider(struct fh_provider *out, struct fh_slice by
     FH_TRY(open_record(&r, bytes, RECORD_PROVIDER));
     p.name = get_name(&r);
     p.kind = (enum fh_provider_kind)get_byte(&r, FH_PROVIDER_KINDS);
-    p.dialect = (enum fh_dialect_id)get_byte(&r, FH_DIALECTS);
+    p.source = (enum fh_credential_source)get_byte(&r, FH_CREDENTIAL_SOURCE_COUNT);
     p.tls = get_byte(&r, 2) == 1;
     p.port = get_u16(&r);
     p.host = get_name(&r);
@@ -256,6 +264,8 @@ enum fh_rc fh_policy_decode_provider(struct fh_provider *out, struct fh_slice by
     p.tls_name = get_text(&r);
     p.ca_file = get_text(&r);
     p.key_ref = get_text(&r);
+    p.region = get_text(&r);
+    p.project = get_text(&r);
     p.connect_timeout_ms = get_u32(&r);
     p.first_byte_timeout_ms = get_u32(&r);
     p.idle_timeout_ms = get_u32(&r);

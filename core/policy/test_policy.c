@@ -9,7 +9,9 @@ static const struct fh_slice two_models[] = {FH_LIT_INIT("smollm2"), FH_LIT_INIT
 static const struct fh_provider lab = {
     .name = FH_LIT_INIT("lab"),
     .kind = FH_PROVIDER_OPENAI_COMPATIBLE,
-    .dialect = FH_DIALECT_OPENAI_CHAT,
+    .source = FH_CREDENTIALS_NONE,
+    .region = FH_LIT_INIT("eu-north-1"),
+    .project = FH_LIT_INIT("p-1"),
     .tls = true,
     .port = 8443,
     .host = FH_LIT_INIT("[2001:db8::7]:8443"),
@@ -188,7 +190,7 @@ static void test_damage_is_refused(void **state)
         assert_false(decode_any(fh_buf_slice(&records[i])));
         records[i].len--;
         tap_context("record %zu of a later version", i);
-        records[i].ptr[1] = 2;
+        records[i].ptr[1]++;
         assert_false(decode_any(fh_buf_slice(&records[i])));
     }
 }

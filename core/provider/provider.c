@@ -1,23 +1,58 @@
-/* provider.c: provider.def as an array.
+/* provider.c: provider.def as arrays, and what is looked up in them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "provider/provider.h"
 
+#include "wire/url.h"
+
 static const struct fh_provider_preset presets[] = {
-#define X(kind, word, speaks, at, how, need, chat, count, models, says)    \
-    {.name = FH_LIT_INIT(word),                                            \
-     .dialect = FH_DIALECT_##speaks,                                       \
-     .url = FH_LIT_INIT(at),                                               \
-     .auth = FH_AUTH_##how,                                                \
-     .key = FH_KEY_##need,                                                 \
-     .path = {FH_LIT_INIT(chat), FH_LIT_INIT(count), FH_LIT_INIT(models)}, \
+#define X(kind, word, at, how, needed, from, wants, says) \
+    {.name = FH_LIT_INIT(word),                           \
+     .url = FH_LIT_INIT(at),                              \
+     .auth = FH_AUTH_##how,                               \
+     .key = FH_KEY_##needed,                              \
+     .source = FH_CREDENTIALS_##from,                     \
+     .need = FH_PROVIDER_NEEDS_##wants,                   \
      .doc = FH_LIT_INIT(says)},
     FH_PROVIDERS(X)
 #undef X
 };
 static_assert(FH_LEN(presets) == FH_PROVIDER_KINDS, "table and enum agree");
-static_assert(FH_OPERATION_CHAT == 0 && FH_OPERATION_COUNT_TOKENS == 1 &&
-                  FH_OPERATION_MODELS == 2 && FH_OPERATIONS == 3,
+
+/* The quirks by the names of the table. */
+enum {
+    NONE = 0,
+    OLD_MAX_TOKENS = FH_QUIRK_OLD_MAX_TOKENS,
+    NO_DEVELOPER = FH_QUIRK_NO_DEVELOPER,
+    NO_JSON_SCHEMA = FH_QUIRK_NO_JSON_SCHEMA,
+    NO_STREAM_OPTIONS = FH_QUIRK_NO_STREAM_OPTIONS,
+    REASONING_DETAILS = FH_QUIRK_REASONING_DETAILS,
+};
+
+static const struct fh_provider_chat chats[] = {
+#define X(at, speaks, whole, stream, count, frames, wrapped, has, named)    \
+    {.kind = FH_PROVIDER_##at,                                              \
+     .dialect = FH_DIALECT_##speaks,                                        \
+     .path = {FH_LIT_INIT(whole), FH_LIT_INIT(stream), FH_LIT_INIT(count)}, \
+     .framing = FH_FRAMING_##frames,                                        \
+     .envelope = FH_ENVELOPE_##wrapped,                                     \
+     .quirks = (has),                                                       \
+     .models = FH_LIT_INIT(named)},
+    FH_PROVIDER_CHATS(X)
+#undef X
+};
+static_assert(FH_OPERATION_CHAT == 0 && FH_OPERATION_STREAM == 1 && FH_OPERATION_COUNT == 2 &&
+                  FH_OPERATIONS == 3,
               "the table's columns are in this order");
+
+static const struct fh_provider_embedding embeddings[] = {
+#define X(at, form, call, named) \
+    {.kind = FH_PROVIDER_##at,   \
+     .shape = FH_EMBED_##form,   \
+     .path = FH_LIT_INIT(call),  \
+     .models = FH_LIT_INIT(named)},
+    FH_PROVIDER_EMBEDDINGS(X)
+#undef X
+};
 
 const struct fh_provider_preset *fh_provider_preset(enum fh_provider_kind kind)
 {
@@ -36,18 +71,66 @@ bool fh_provider_kind_by_name(struct fh_slice name, enum fh_provider_kind *out)
     return false;
 }
 
-bool fh_provider_can(const struct fh_provider *provider, enum fh_operation operation)
+const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provider,
+                                                enum fh_dialect_id client,
+                                                struct fh_slice model)
 {
-    FH_ASSERT(operation < FH_OPERATIONS);
-    return fh_provider_preset(provider->kind)->path[operation].len > 0;
+    const struct fh_provider_chat *own = NULL;
+
+    for (size_t i = 0; i < FH_LEN(chats); i++) {
+        if (chats[i].kind != provider->kind || !fh_contains(model, chats[i].models)) {
+            continue;
+        }
+        if (chats[i].dialect == client) {
+            return &chats[i];
+        }
+        own = own == NULL ? &chats[i] : own;
+    }
+    return own;
 }
 
-void fh_provider_path(const struct fh_provider *provider, enum fh_operation operation,
-                      struct fh_buf *out)
+const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,
+                                                          struct fh_slice model)
 {
-    FH_ASSERT(fh_provider_can(provider, operation));
+    for (size_t i = 0; i < FH_LEN(embeddings); i++) {
+        if (embeddings[i].kind == provider->kind && fh_contains(model, embeddings[i].models)) {
+            return &embeddings[i];
+        }
+    }
+    return NULL;
+}
+
+void fh_provider_fill(struct fh_buf *out, struct fh_slice text,
+                      const struct fh_provider *provider, struct fh_slice model)
+{
+    const struct {
+        struct fh_slice name, value;
+    } blanks[] = {
+        {FH_LIT("{model}"), model},
+        {FH_LIT("{region}"), provider->region},
+        {FH_LIT("{project}"), provider->project},
+    };
+
+    while (text.len > 0) {
+        size_t at = fh_find(text, '{');
+
+        fh_buf_append(out, fh_head(text, at));
+        text = fh_tail(text, at);
+        for (size_t i = 0; i < FH_LEN(blanks) && text.len > 0; i++) {
+            if (fh_take(&text, blanks[i].name)) {
+                fh_url_encode_segment(out, blanks[i].value, FH_LIT("@"));
+                break;
+            }
+            FH_ASSERT(i + 1 < FH_LEN(blanks)); /* a table of ours has no other braces */
+        }
+    }
+}
+
+void fh_provider_path(struct fh_buf *out, const struct fh_provider *provider,
+                      struct fh_slice call, struct fh_slice model)
+{
     fh_buf_append(out, provider->base_path);
-    fh_buf_append(out, fh_provider_preset(provider->kind)->path[operation]);
+    fh_provider_fill(out, call, provider, model);
 }
 
 struct fh_slice fh_provider_state_name(enum fh_provider_state state)

@@ -1,9 +1,9 @@
 /*
  * provider.h: a place that serves models: where it is, how it wants to be asked, how it fares.
  *
- * A dialect is a message schema, a provider is a place. What kinds of places there are is a table
- * (provider.def); one place of such a kind, as the config names it, is a struct fh_provider. It
- * holds a reference to its secret and never the secret.
+ * A dialect is a message schema, a provider is a place. What kinds of places there are, and which
+ * calls in which dialects they take, are tables (provider.def); one place of such a kind, as the
+ * config names it, is a struct fh_provider. It holds a reference to its secret and never the secret.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,6 +12,7 @@
 #include "chat/request.h"
 #include "provider/credential.h"
 #include "provider/provider.def"
+#include "wire/frame.h"
 
 enum fh_provider_kind {
 #define X(kind, ...) FH_PROVIDER_##kind,
@@ -20,11 +21,13 @@ enum fh_provider_kind {
         FH_PROVIDER_KINDS
 };
 
-/* How a request carries the secret. */
+/* How a request carries a key. What is obtained instead of one goes as its source has it: a token
+ * as bearer, AWS's credentials as a signature. */
 enum fh_auth {
-    FH_AUTH_NONE,
     FH_AUTH_BEARER,    /* authorization: Bearer … */
-    FH_AUTH_X_API_KEY, /* x-api-key: … and anthropic-version */
+    FH_AUTH_X_API_KEY, /* x-api-key: … */
+    FH_AUTH_API_KEY,   /* api-key: … */
+    FH_AUTH_GOOG_KEY,  /* x-goog-api-key: … */
 };
 
 /* Whether the config has to give one. */
@@ -34,23 +37,65 @@ enum fh_key_need {
     FH_KEY_REQUIRED,
 };
 
+/* What a place of a kind cannot be found without. */
+enum fh_provider_need {
+    FH_PROVIDER_NEEDS_NOTHING,
+    FH_PROVIDER_NEEDS_REGION,
+    FH_PROVIDER_NEEDS_PROJECT, /* and a region */
+};
+
+/* What all places of a kind have in common. */
+struct fh_provider_preset {
+    struct fh_slice name; /* as in the config, such as "openai_compatible" */
+    struct fh_slice url;  /* empty: the config must give one */
+    enum fh_auth auth;
+    enum fh_key_need key;
+    enum fh_credential_source source; /* where no key is given */
+    enum fh_provider_need need;
+    struct fh_slice doc; /* one sentence */
+};
+
 enum fh_operation {
     FH_OPERATION_CHAT,
-    FH_OPERATION_COUNT_TOKENS,
-    FH_OPERATION_MODELS,
+    FH_OPERATION_STREAM,
+    FH_OPERATION_COUNT,
     FH_OPERATIONS,
 };
 
-/* What all places of a kind have in common: a row of provider.def. */
-struct fh_provider_preset {
-    struct fh_slice name; /* as in the config, such as "openai_compatible" */
+/* What a provider says beside the body that its dialect has in it. */
+enum fh_provider_envelope {
+    FH_ENVELOPE_PLAIN,
+    FH_ENVELOPE_BEDROCK, /* Claude by InvokeModel: model and stream in the path, version in the body */
+    FH_ENVELOPE_VERTEX, /* Claude by rawPredict: the same, but stream stays in the body */
+};
+
+/* One dialect that a kind of place speaks. */
+struct fh_provider_chat {
+    enum fh_provider_kind kind;
     enum fh_dialect_id dialect;
-    struct fh_slice url; /* empty: the config must give one */
-    enum fh_auth auth;
-    enum fh_key_need key;
-    enum fh_credential_source credentials; /* unless the config says otherwise */
-    struct fh_slice path[FH_OPERATIONS];   /* empty: there is no such call */
-    struct fh_slice doc;                   /* one sentence */
+    struct fh_slice path[FH_OPERATIONS]; /* empty: there is no such call */
+    enum fh_framing framing;             /* of its streams */
+    enum fh_provider_envelope envelope;
+    uint32_t quirks;        /* FH_QUIRK_… */
+    struct fh_slice models; /* a part of the names of models that are asked so; empty: all */
+};
+
+/* Shapes of embeddings: dialect/embeddings. */
+enum fh_embed_shape {
+    FH_EMBED_OPENAI,
+    FH_EMBED_MISTRAL,
+    FH_EMBED_GEMINI,     /* batchEmbedContents */
+    FH_EMBED_GEMINI_ONE, /* embedContent */
+    FH_EMBED_TITAN,      /* Amazon's, by InvokeModel */
+    FH_EMBED_COHERE,     /* Cohere's on Bedrock, by InvokeModel */
+    FH_EMBED_SHAPES,
+};
+
+struct fh_provider_embedding {
+    enum fh_provider_kind kind;
+    enum fh_embed_shape shape;
+    struct fh_slice path;
+    struct fh_slice models;
 };
 
 enum fh_provider_state {
@@ -63,7 +108,7 @@ enum fh_provider_state {
 struct fh_provider {
     struct fh_slice name; /* as in the config: "claude" */
     enum fh_provider_kind kind;
-    enum fh_dialect_id dialect;
+    enum fh_credential_source source; /* NONE: `key_ref` is a key, or there is none */
     bool tls;
     uint16_t port;
     struct fh_slice host;    /* for the Host header: with brackets, with the port unless it is
@@ -74,8 +119,10 @@ struct fh_provider {
         base_path; /* comes before the call's path; empty or "/…" without a "/" behind */
     struct fh_slice tls_name; /* sent as SNI and verified */
     struct fh_slice ca_file;  /* empty: the system's */
-    struct fh_slice key_ref;  /* env:NAME, file:PATH or state:PATH (a credential that control
-                                   renews), never the secret; empty: none */
+    struct fh_slice
+        key_ref; /* env:NAME, file:PATH or state:PATH, never the secret; empty: none */
+    struct fh_slice region;  /* of a cloud; may be empty */
+    struct fh_slice project; /* Google's */
     uint32_t connect_timeout_ms;
     uint32_t first_byte_timeout_ms; /* from the request's last byte to the answer's first */
     uint32_t idle_timeout_ms;       /* silence in the middle of an answer */
@@ -93,15 +140,25 @@ const struct fh_provider_preset *fh_provider_preset(enum fh_provider_kind kind);
 /* fh_provider_kind_by_name finds a kind by its name in the config. */
 FH_NODISCARD bool fh_provider_kind_by_name(struct fh_slice name, enum fh_provider_kind *out);
 
-/* fh_provider_can says whether the place has such a call. */
-bool fh_provider_can(const struct fh_provider *provider, enum fh_operation operation);
+/* fh_provider_chat gives how a place is asked for a model by a client of `client`: in that dialect
+ * if it speaks it, else in the one of its own choice. NULL: not at all. */
+const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provider,
+                                                enum fh_dialect_id client,
+                                                struct fh_slice model);
 
-/* fh_provider_path appends the whole path of a call, as it stands in the request line.
- *
- * Requires fh_provider_can.
- */
-void fh_provider_path(const struct fh_provider *provider, enum fh_operation operation,
-                      struct fh_buf *out);
+/* fh_provider_embedding gives how a place is asked for embeddings; NULL: not at all. */
+const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,
+                                                          struct fh_slice model);
+
+/* fh_provider_fill appends a template with its {region}, {project} and {model} filled in:
+ * percent-encoded, but for '@', which Google wants raw. */
+void fh_provider_fill(struct fh_buf *out, struct fh_slice text,
+                      const struct fh_provider *provider, struct fh_slice model);
+
+/* fh_provider_path appends the whole path of a call, as it stands in the request line: what comes
+ * before all calls, and the call's own with the model filled in. */
+void fh_provider_path(struct fh_buf *out, const struct fh_provider *provider,
+                      struct fh_slice call, struct fh_slice model);
 
 /* fh_provider_state_name gives "ready", "starting" or "failed". */
 struct fh_slice fh_provider_state_name(enum fh_provider_state state);

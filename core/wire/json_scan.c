@@ -25,6 +25,7 @@ struct scan {
     size_t count;
     struct fh_json_member *member; /* whose value is being read, or NULL */
     size_t value_at;               /* where that value starts */
+    size_t name_at;                /* where the name of that member starts */
     struct fh_error *why;
 };
 
@@ -207,6 +208,7 @@ static enum fh_rc read_name(struct scan *s)
     }
     FH_TRY(read_string(s));
     if (s->depth == 1) {
+        s->name_at = from;
         FH_TRY(find_member(s, from));
     }
     skip_blanks(s);
@@ -226,6 +228,7 @@ static void value_ends(struct scan *s)
 {
     if (s->depth == 1 && s->member != NULL) {
         s->member->value = fh_sub(s->text, s->value_at, s->at - s->value_at);
+        s->member->whole = fh_sub(s->text, s->name_at, s->at - s->name_at);
         s->member = NULL;
     }
     s->expect = NEXT;
@@ -369,7 +372,7 @@ static enum fh_rc read_text(struct scan *s)
 static void forget(struct scan *s)
 {
     for (size_t i = 0; i < s->count; i++) {
-        s->members[i] = (struct fh_json_member){FH_NONE};
+        s->members[i] = (struct fh_json_member){0};
     }
 }
 
@@ -391,6 +394,7 @@ enum fh_rc fh_json_scan(struct fh_slice text, const struct fh_slice *names,
     s.count = count;
     s.member = NULL;
     s.value_at = 0;
+    s.name_at = 0;
     s.why = why;
     forget(&s);
 

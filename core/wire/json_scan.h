@@ -20,6 +20,7 @@ enum { FH_JSON_DEPTH_MAX = 1024 }; /* the most that a depth_max may be */
 /* Where one member of the top-level object is. `value.ptr` is NULL when it is not there. */
 struct fh_json_member {
     struct fh_slice value; /* its text, quotes and braces included; points into the input */
+    struct fh_slice whole; /* name, colon and value */
 };
 
 /* fh_json_scan checks `text` and finds the members `names` of its top-level object.

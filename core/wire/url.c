@@ -249,3 +249,20 @@ enum fh_rc fh_url_decode_segment(struct fh_slice segment, struct fh_arena *arena
     *out = fh_buf_slice(&clear);
     return FH_OK;
 }
+
+void fh_url_encode_segment(struct fh_buf *out, struct fh_slice segment, struct fh_slice also)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < segment.len; i++) {
+        uint8_t c = segment.ptr[i];
+
+        if (is_alnum(c) || fh_find(FH_LIT("-._~"), c) < 4 || fh_find(also, c) < also.len) {
+            fh_buf_byte(out, c);
+        } else {
+            fh_buf_byte(out, '%');
+            fh_buf_byte(out, (uint8_t)digits[c >> 4]);
+            fh_buf_byte(out, (uint8_t)digits[c & 15]);
+        }
+    }
+}

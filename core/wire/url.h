@@ -38,3 +38,7 @@ bool fh_url_is_address(struct fh_slice host);
  */
 enum fh_rc fh_url_decode_segment(struct fh_slice segment, struct fh_arena *arena,
                                  struct fh_slice *out);
+
+/* fh_url_encode_segment appends a path segment with everything percent-encoded but the unreserved
+ * characters of RFC 3986 and those in `also`. */
+void fh_url_encode_segment(struct fh_buf *out, struct fh_slice segment, struct fh_slice also);

@@ -20,6 +20,7 @@ static const struct fh_reply_frame frame = {
     .model = FH_LIT_INIT("model"),
     .created_s = 1,
     .include_usage = true,
+    .framing = FH_FRAMING_SSE,
 };
 
 /* Sets of which each member must pass; the others speak the dialect with an accent. */

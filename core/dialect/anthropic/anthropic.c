@@ -4,7 +4,7 @@
 
 #include "dialect/anthropic/anthropic_names.def"
 
-enum { SHOWN_MAX = 48, SENTENCE_MAX = 2048 };
+enum { SENTENCE_MAX = 2048 };
 
 static const struct {
     enum fh_finish finish;
@@ -36,51 +36,16 @@ struct fh_slice fh_anthropic_stop_reason(enum fh_finish finish, struct fh_slice 
     return own_word.len > 0 ? own_word : stops[0].word;
 }
 
-struct fh_slice fh_anthropic_shown(struct fh_slice text)
-{
-    size_t len = fh_min(text.len, SHOWN_MAX);
-
-    /* not in the middle of a character */
-    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0U) == 0x80) {
-        len--;
-    }
-    return fh_head(text, len);
-}
-
-const char *fh_anthropic_kind(yyjson_val *val)
-{
-    switch (yyjson_get_type(val)) {
-    case YYJSON_TYPE_NULL:
-        return "null";
-    case YYJSON_TYPE_BOOL:
-        return "a boolean";
-    case YYJSON_TYPE_RAW:
-    case YYJSON_TYPE_NUM:
-        return "a number";
-    case YYJSON_TYPE_STR:
-        return "a string";
-    case YYJSON_TYPE_ARR:
-        return "a list";
-    case YYJSON_TYPE_OBJ:
-        return "an object";
-    default:
-        return "nothing";
-    }
-}
-
 enum fh_rc fh_anthropic_complain(struct fh_complaint *why, struct fh_arena *arena,
-                                 const struct fh_path *at, enum fh_refusal kind, enum fh_rc rc,
-                                 const char *fmt, ...)
+                                 const struct fh_path *at, enum fh_rc rc, const char *fmt, ...)
 {
     struct fh_buf sentence = fh_buf_in_arena(arena, SENTENCE_MAX);
     va_list args;
 
-    why->kind = kind;
+    why->kind = FH_REFUSE_UPSTREAM_FAILED;
     why->pointer = fh_path_print(at, FH_NONE, arena);
     if (why->pointer.len > 0) {
         fh_buf_printf(&sentence, "%.*s: ", FH_ARG(why->pointer));
-    } else if (rc == FH_E_TYPE) {
-        fh_buf_append(&sentence, FH_LIT("the body "));
     }
     va_start(args, fmt);
     fh_buf_vprintf(&sentence, fmt, args);
@@ -89,27 +54,36 @@ enum fh_rc fh_anthropic_complain(struct fh_complaint *why, struct fh_arena *aren
     return rc;
 }
 
-void fh_anthropic_extras_under(const struct fh_extras *extras, const char *parent,
-                               yyjson_mut_doc *doc, yyjson_mut_val *obj)
+static struct fh_block *last_of(const struct fh_blocks *list)
 {
-    for (const struct fh_extra *e = extras->first; e != NULL; e = e->next) {
-        struct fh_slice rest = e->pointer;
+    static const bool cacheable[FH_BLOCK_KINDS] = {
+        [FH_BLOCK_TEXT] = true,      [FH_BLOCK_IMAGE] = true,       [FH_BLOCK_DOCUMENT] = true,
+        [FH_BLOCK_TOOL_CALL] = true, [FH_BLOCK_TOOL_RESULT] = true,
+    };
+    struct fh_block *last = NULL;
 
-        /* a slash in a name is written ~1, so what follows the last one is the name */
-        if (fh_take(&rest, fh_cstr(parent)) && fh_take(&rest, FH_LIT("/")) &&
-            fh_find(rest, '/') == rest.len) {
-            struct fh_extra alone = *e;
-            struct fh_extras one = {&alone, &alone};
-
-            alone.next = NULL;
-            fh_extras_write(&one, doc, obj);
-        }
+    for (struct fh_block *block = list->first; block != NULL; block = block->next) {
+        last = cacheable[block->kind] ? block : last;
     }
+    return last;
+}
+
+struct fh_block *fh_anthropic_last_cacheable(const struct fh_chat_request *req)
+{
+    struct fh_block *last = last_of(&req->system);
+
+    for (const struct fh_message *m = req->first_message; m != NULL; m = m->next) {
+        struct fh_block *block = last_of(&m->content);
+
+        last = block == NULL ? last : block;
+    }
+    return last;
 }
 
 const struct fh_dialect fh_dialect_anthropic = {
     .id = FH_DIALECT_ANTHROPIC,
     .name = FH_LIT_INIT("anthropic"),
+    .cells = fh_anthropic_cells,
     .home = FH_SIGNER_CLAUDE,
     .framing = FH_FRAMING_SSE,
     .decode_request = fh_anthropic_decode_request,
@@ -124,6 +98,10 @@ const struct fh_dialect fh_dialect_anthropic = {
     .fault_status = fh_anthropic_fault_status,
     .decode_fault = fh_anthropic_decode_fault,
     .encode_models = fh_anthropic_encode_models,
+    .wrap_count = fh_anthropic_wrap_count,
+    .decode_count = fh_anthropic_decode_count,
+    .encode_count = fh_anthropic_encode_count,
+    .encode_ping = fh_anthropic_encode_ping,
     .scan_reply = fh_anthropic_scan_reply,
     .scan_stream = fh_anthropic_scan_stream,
 };

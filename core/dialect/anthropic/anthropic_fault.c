@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/anthropic_names.def"
+#include "wire/eventstream.h"
+#include "wire/frames.h"
 
 enum { QUOTE_MAX = 300 }; /* bytes of a body that we cannot read and quote */
 
@@ -11,6 +13,15 @@ static const struct {
 } errors[] = {
 #define X(text, what) {FH_LIT_INIT(text), FH_REFUSE_##what},
     FH_ANTHROPIC_ERRORS(X)
+#undef X
+};
+
+static const struct {
+    struct fh_slice name;
+    enum fh_refusal kind;
+} exceptions[] = {
+#define X(text, what) {FH_LIT_INIT(text), FH_REFUSE_##what},
+    FH_ANTHROPIC_EXCEPTIONS(X)
 #undef X
 };
 
@@ -71,6 +82,20 @@ static struct fh_slice find_message(yyjson_val *root)
     return found;
 }
 
+void fh_anthropic_read_exception(struct fh_fault *fault, struct fh_arena *arena,
+                                 const struct fh_frame *wire)
+{
+    fh_anthropic_decode_fault(fault, arena, 0, wire->data);
+    fault->kind = FH_REFUSE_UPSTREAM_FAILED;
+    fault->type = wire->name;
+    for (size_t i = 0; i < FH_LEN(exceptions); i++) {
+        if (fh_eq(exceptions[i].name, wire->name)) {
+            fault->kind = exceptions[i].kind;
+            return;
+        }
+    }
+}
+
 void fh_anthropic_decode_fault(struct fh_fault *fault, struct fh_arena *arena, uint16_t status,
                                struct fh_slice body)
 {
@@ -102,17 +127,56 @@ uint16_t fh_anthropic_fault_status(const struct fh_fault *fault)
     return fh_refusal_row(fault->kind)->anthropic.status;
 }
 
+static struct fh_slice exception_for(enum fh_refusal kind)
+{
+    for (size_t i = 0; i < FH_LEN(exceptions); i++) {
+        if (exceptions[i].kind == kind) {
+            return exceptions[i].name;
+        }
+    }
+    return fh_refusal_row(kind)->retry ? FH_LIT("internalServerException")
+                                       : FH_LIT("validationException");
+}
+
+/* An error among chunks is what Bedrock makes of it: its clients raise an exception of that name,
+ * and would hand out a chunk like any other. */
+static void write_exception(struct fh_buf *out, const struct fh_buf *message,
+                            enum fh_refusal kind)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf body = fh_buf_on_heap(SIZE_MAX / 4);
+
+    fh_buf_append(&body, FH_LIT("{\"message\":"));
+    fh_buf_append(&body, fh_buf_slice(message));
+    fh_buf_append(&body, FH_LIT("}"));
+    fh_es_write_exception(out, exception_for(kind), fh_buf_slice(&body));
+}
+
+static void write_error(struct fh_buf *out, const struct fh_buf *message,
+                        struct fh_slice request_id, enum fh_refusal kind)
+{
+    fh_buf_append(out, FH_LIT("{\"type\":\"error\",\"error\":{\"type\":"));
+    fh_json_quote(out, fh_refusal_row(kind)->anthropic.type);
+    fh_buf_append(out, FH_LIT(",\"message\":"));
+    fh_buf_append(out, fh_buf_slice(message));
+    fh_buf_append(out, FH_LIT("},\"request_id\":"));
+    fh_json_quote(out, request_id);
+    fh_buf_append(out, FH_LIT("}"));
+}
+
 void fh_anthropic_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
                                struct fh_slice request_id, const struct fh_fault *fault,
                                enum fh_framing framing)
 {
-    FH_UNUSED(scratch);
-    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("event: error\ndata: ") : FH_NONE);
-    fh_buf_append(out, FH_LIT("{\"type\":\"error\",\"error\":{\"type\":"));
-    fh_json_quote(out, fh_refusal_row(fault->kind)->anthropic.type);
-    fh_buf_append(out, FH_LIT(",\"message\":"));
-    fh_json_quote(out, fault->message);
-    fh_buf_append(out, FH_LIT("},\"request_id\":"));
-    fh_json_quote(out, request_id);
-    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("}\n\n") : FH_LIT("}"));
+    struct fh_buf message = fh_buf_in_arena(scratch, SIZE_MAX / 4);
+    struct fh_buf body = fh_buf_in_arena(scratch, SIZE_MAX / 4);
+
+    fh_json_quote(&message, fault->message);
+    if (framing == FH_FRAMING_CHUNKS) {
+        write_exception(out, &message, fault->kind);
+    } else if (framing == FH_FRAMING_NONE) {
+        write_error(out, &message, request_id, fault->kind);
+    } else {
+        write_error(&body, &message, request_id, fault->kind);
+        fh_frame_write(out, framing, FH_LIT("error"), fh_buf_slice(&body));
+    }
 }

@@ -50,6 +50,14 @@ void fh_anthropic_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
     yyjson_val *root = NULL;
     struct fh_error error;
 
+    if (wire->fault && !watch->ended && !watch->failed) {
+        struct fh_fault fault;
+
+        fh_anthropic_read_exception(&fault, scratch, wire);
+        watch->failed = true;
+        watch->failure = fault.kind;
+        return;
+    }
     if (watch->ended || watch->failed || no_news(wire) ||
         fh_json_parse(scratch, wire->data, &root, &error) != FH_OK) {
         return;

@@ -55,16 +55,6 @@ struct arrival {
     struct fh_complaint *why;
 };
 
-static struct fh_event *push_finish(struct fh_events *out, yyjson_val *from)
-{
-    struct fh_event *finish = fh_event_push(out, FH_EVENT_FINISH);
-
-    finish->finish_word = fh_json_text(fh_json_get(from, FH_LIT("stop_reason")));
-    finish->finish = fh_anthropic_finish(finish->finish_word);
-    finish->stop_sequence = fh_json_text(fh_json_get(from, FH_LIT("stop_sequence")));
-    return finish;
-}
-
 static enum fh_rc on_message_start(const struct arrival *a)
 {
     struct fh_path at = {NULL, FH_LIT("message"), 0};
@@ -143,17 +133,18 @@ static const struct fragment {
 };
 
 /* push_extra passes on what only this dialect knows: a citation, or a delta as it is. */
-static void push_extra(const struct arrival *a, uint32_t index, const struct fh_path *at,
-                       struct fh_slice key, yyjson_val *val)
+static void push_extra(const struct arrival *a, enum fh_event_kind kind,
+                       const struct fh_path *at, struct fh_slice key, yyjson_val *val)
 {
-    struct fh_event *event = fh_event_push(a->out, FH_EVENT_EXTRA);
+    struct fh_event *event = fh_event_push(a->out, kind);
 
-    event->index = index;
+    event->block = a->dec->kind;
+    event->index = a->dec->next_index - 1;
     fh_extra_add(&event->extras, a->out->arena, at, key, val);
 }
 
-static enum fh_rc push_fragment(const struct arrival *a, uint32_t index,
-                                const struct fragment *f, yyjson_val *delta)
+static enum fh_rc push_fragment(const struct arrival *a, const struct fragment *f,
+                                yyjson_val *delta)
 {
     yyjson_val *text = fh_json_get(delta, f->member);
     struct decoder *dec = a->dec;
@@ -170,8 +161,10 @@ static enum fh_rc push_fragment(const struct arrival *a, uint32_t index,
     }
     struct fh_event *event = fh_event_push(a->out, f->event);
 
-    event->index = index;
+    event->block = f->block;
+    event->index = dec->next_index - 1;
     event->text = fh_json_text(text);
+    event->signer = f->event == FH_EVENT_SIGNATURE ? FH_SIGNER_CLAUDE : FH_SIGNER_UNKNOWN;
     dec->has_arguments = true;
     return FH_OK;
 }
@@ -191,21 +184,21 @@ static enum fh_rc on_block_delta(const struct arrival *a)
         return broken(dec, a->out, "content_block_delta without a type");
     }
     if (dec->kind == FH_BLOCK_OPAQUE) {
-        push_extra(a, (uint32_t)index, NULL, FH_LIT("delta"), delta);
+        push_extra(a, FH_EVENT_EXTRA, NULL, FH_LIT("delta"), delta);
         return FH_OK;
     }
     for (size_t i = 0; i < FH_LEN(fragments); i++) {
         if (fh_eq(fragments[i].type, type)) {
-            return push_fragment(a, (uint32_t)index, &fragments[i], delta);
+            return push_fragment(a, &fragments[i], delta);
         }
     }
     if (fh_eq(type, FH_LIT("citations_delta")) && dec->kind == FH_BLOCK_TEXT &&
         fh_json_get(delta, FH_LIT("citation")) != NULL) {
-        push_extra(a, (uint32_t)index, &top, FH_LIT("citation"),
+        push_extra(a, FH_EVENT_CITATIONS, &top, FH_LIT("citation"),
                    fh_json_get(delta, FH_LIT("citation")));
         return FH_OK;
     }
-    push_extra(a, (uint32_t)index, NULL, FH_LIT("delta"), delta);
+    push_extra(a, FH_EVENT_EXTRA, NULL, FH_LIT("delta"), delta);
     return FH_OK;
 }
 
@@ -217,33 +210,9 @@ static enum fh_rc on_block_stop(const struct arrival *a)
     if (!index_of(a->root, &index) || !dec->open || index != dec->next_index - 1) {
         return broken(dec, a->out, "content_block_stop for a block that is not open");
     }
-    if (dec->kind == FH_BLOCK_TOOL_CALL && !dec->has_arguments) {
-        struct fh_event *none = fh_event_push(a->out, FH_EVENT_ARGUMENTS);
-
-        none->index = (uint32_t)index;
-        none->text = FH_LIT("{}"); /* a call without arguments says nothing in a stream */
-    }
     dec->open = false;
-    fh_event_push(a->out, FH_EVENT_BLOCK_STOP)->index = (uint32_t)index;
+    fh_anthropic_close_block(a->out, (uint32_t)index, dec->kind, dec->has_arguments);
     return FH_OK;
-}
-
-static void keep_others(struct fh_extras *extras, struct fh_arena *arena,
-                        const struct fh_path *at, yyjson_val *obj, const struct fh_slice *names,
-                        size_t count)
-{
-    yyjson_obj_iter iter = yyjson_obj_iter_with(obj);
-
-    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
-        size_t i = 0;
-
-        while (i < count && !fh_eq(names[i], fh_json_text(key))) {
-            i++;
-        }
-        if (i == count) {
-            fh_extra_add(extras, arena, at, fh_json_text(key), yyjson_obj_iter_get_val(key));
-        }
-    }
 }
 
 static enum fh_rc on_message_delta(const struct arrival *a)
@@ -271,10 +240,10 @@ static enum fh_rc on_message_delta(const struct arrival *a)
     if (!yyjson_is_str(word) || dec->finished) {
         return FH_OK;
     }
-    struct fh_event *finish = push_finish(a->out, delta);
+    struct fh_event *finish = fh_anthropic_push_finish(a->out, delta);
 
-    keep_others(&finish->extras, a->out->arena, &at, delta, inner, FH_LEN(inner));
-    keep_others(&finish->extras, a->out->arena, NULL, a->root, top, FH_LEN(top));
+    fh_extras_keep(&finish->extras, a->out->arena, &at, delta, inner, FH_LEN(inner));
+    fh_extras_keep(&finish->extras, a->out->arena, NULL, a->root, top, FH_LEN(top));
     dec->finished = true;
     return FH_OK;
 }
@@ -335,7 +304,7 @@ static enum fh_rc unreadable(struct decoder *dec, struct fh_events *out,
 {
     dec->over = true;
     return fh_anthropic_complain(
-        why, out->arena, NULL, FH_REFUSE_UPSTREAM_FAILED, error->code,
+        why, out->arena, NULL, error->code,
         "an event of the provider's stream is not JSON: %s at byte %llu", error->what,
         (unsigned long long)error->at);
 }
@@ -347,6 +316,12 @@ enum fh_rc fh_anthropic_decode_stream(void *decoder, struct fh_events *out,
     struct fh_error error;
 
     out->dialect = FH_DIALECT_ANTHROPIC;
+    if (wire->fault && !a.dec->over) {
+        a.dec->over = true;
+        fh_anthropic_read_exception(&fh_event_push(out, FH_EVENT_ERROR)->fault, out->arena,
+                                    wire);
+        return FH_OK;
+    }
     if (a.dec->over || wire->data.len == 0 || fh_eq(wire->data, FH_LIT("[DONE]"))) {
         return FH_OK;
     }

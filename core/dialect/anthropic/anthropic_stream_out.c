@@ -1,23 +1,25 @@
 /* anthropic_stream_out.c: events become a client's stream.
  *
- * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it
- * likes), one is open and the others wait, with what was said in them, until it closes; what
- * may wait is bounded. The stop reason waits, too: OpenAI tells usage after it, and
- * message_delta has both.
+ *     block 0 ──▶ open ──▶ written as it comes
+ *     block 1 ──▶ waiting, with what was said in it, until block 0 closes
+ *
+ * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it likes), one
+ * is open and the others wait; what may wait is bounded. A call of another dialect waits until
+ * something is said in it: its signature belongs into its start. The stop reason waits, too: OpenAI
+ * tells usage after it, and message_delta has both.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"
+#include "wire/frames.h"
 
 enum { HELD_MAX = 1 << 20 };
-
-static const char no_counterpart[] = "has no counterpart in anthropic";
 
 /* A block that waits for its turn. */
 struct waiting {
     struct waiting *next;
     struct fh_event start; /* its slices copied */
     struct fh_buf said;    /* text, thinking or arguments */
-    struct fh_buf signature;
+    struct fh_buf signature; /* as the client gets it */
     bool stopped;
 };
 
@@ -28,13 +30,13 @@ struct encoder {
     struct fh_usage told;  /* what message_start said of it */
     struct fh_anthropic_said said;
     struct waiting *first, *last;
-    size_t held;             /* bytes of all that ever waited */
-    uint32_t source_index;   /* of the open block, as the provider counts */
-    uint32_t index;          /* of the open block, or of the next, as we count */
+    size_t held; /* bytes that waited so far, the blocks themselves included */
     enum fh_block_kind kind; /* of the open block */
-    struct fh_slice delta;   /* JSON of message_delta's `delta`; empty until the stop reason */
-    struct fh_slice beside;  /* JSON of an object whose members go beside it */
-    struct fh_slice usage_extras; /* JSON of an object whose members go into `usage` */
+    uint32_t source_index;   /* of the open block, as the provider counts */
+    uint32_t index;          /* of the open block, else of the next */
+    struct fh_slice delta;   /* message_delta's, once the reason is known */
+    struct fh_slice beside;  /* what stood beside it, or empty */
+    struct fh_slice usage_extras;
     bool started, open, over;
 };
 
@@ -56,28 +58,36 @@ struct pen {
     struct fh_loss *loss;
 };
 
-/* write_event prints one event whose data is a tree. */
-static void write_event(struct pen *pen, const char *type, const yyjson_mut_val *root)
+static void write_data(struct pen *pen, struct fh_slice type, const struct fh_buf *data)
 {
-    fh_buf_append(pen->out, FH_LIT("event: "));
-    fh_buf_append(pen->out, fh_cstr(type));
-    fh_buf_append(pen->out, FH_LIT("\ndata: "));
-    fh_json_append(pen->out, pen->scratch, root);
-    fh_buf_append(pen->out, FH_LIT("\n\n"));
+    if (data->failed) {
+        pen->out->failed = true;
+    } else {
+        fh_frame_write(pen->out, pen->enc->frame.framing, type, fh_buf_slice(data));
+    }
 }
 
-static yyjson_mut_val *new_event(yyjson_mut_doc *doc, const char *type)
+/* write_event prints one event whose data is a tree. */
+static void write_event(struct pen *pen, struct fh_slice type, const yyjson_mut_val *root)
 {
-    yyjson_mut_val *root = yyjson_mut_obj(doc);
+    struct fh_buf data = fh_buf_in_arena(pen->scratch, SIZE_MAX / 4);
 
-    (void)yyjson_mut_obj_add_str(doc, root, "type", type);
+    fh_json_append(&data, pen->scratch, root);
+    write_data(pen, type, &data);
+}
+
+static yyjson_mut_val *new_event(struct fh_writer *w, const char *type)
+{
+    yyjson_mut_val *root = yyjson_mut_obj(w->doc);
+
+    fh_write_word(w, root, "type", type);
     return root;
 }
 
 static void fail(struct pen *pen, const struct fh_fault *fault)
 {
     fh_anthropic_encode_fault(pen->out, pen->scratch, pen->enc->frame.request_id, fault,
-                              FH_FRAMING_SSE);
+                              pen->enc->frame.framing);
     pen->enc->over = true;
 }
 
@@ -91,16 +101,16 @@ static void fail_with(struct pen *pen, struct fh_slice sentence)
 static void start_message(struct pen *pen, const struct fh_event *start)
 {
     struct encoder *enc = pen->enc;
-    yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *root = new_event(doc, "message_start");
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
+    yyjson_mut_val *root = new_event(&w, "message_start");
     yyjson_mut_val *content = NULL;
-    yyjson_mut_val *message = fh_anthropic_new_message(doc, pen->scratch, &enc->frame, start,
-                                                       &start->usage, &content, pen->loss);
+    yyjson_mut_val *message =
+        fh_anthropic_new_message(&w, &enc->frame, start, &start->usage, &content);
 
-    (void)yyjson_mut_obj_add_null(doc, message, "stop_reason");
-    (void)yyjson_mut_obj_add_null(doc, message, "stop_sequence");
-    (void)yyjson_mut_obj_add_val(doc, root, "message", message);
-    write_event(pen, "message_start", root);
+    (void)yyjson_mut_obj_add_null(w.doc, message, "stop_reason");
+    (void)yyjson_mut_obj_add_null(w.doc, message, "stop_sequence");
+    (void)yyjson_mut_obj_add_val(w.doc, root, "message", message);
+    write_event(pen, FH_LIT("message_start"), root);
     enc->started = true;
     enc->told = start->usage;
     fh_usage_merge(&enc->usage, &start->usage);
@@ -116,25 +126,29 @@ static void need_start(struct pen *pen)
     }
 }
 
+/* ---- blocks ---- */
+
 /* write_fragment prints a content_block_delta without a tree: nearly all events are one. */
 static void write_fragment(struct pen *pen, struct fh_slice type_and_member,
                            struct fh_slice text)
 {
+    struct fh_buf data = fh_buf_in_arena(pen->scratch, SIZE_MAX / 4);
+
     if (text.len == 0) {
         return;
     }
-    fh_buf_append(pen->out, FH_LIT("event: content_block_delta\n"
-                                   "data: {\"type\":\"content_block_delta\",\"index\":"));
-    fh_buf_u64(pen->out, pen->enc->index);
-    fh_buf_append(pen->out, FH_LIT(",\"delta\":{\"type\":"));
-    fh_buf_append(pen->out, type_and_member);
-    fh_json_quote(pen->out, text);
-    fh_buf_append(pen->out, FH_LIT("}}\n\n"));
+    fh_buf_append(&data, FH_LIT("{\"type\":\"content_block_delta\",\"index\":"));
+    fh_buf_u64(&data, pen->enc->index);
+    fh_buf_append(&data, FH_LIT(",\"delta\":{\"type\":"));
+    fh_buf_append(&data, type_and_member);
+    fh_json_quote(&data, text);
+    fh_buf_append(&data, FH_LIT("}}"));
+    write_data(pen, FH_LIT("content_block_delta"), &data);
 }
 
 static void write_said(struct pen *pen, struct fh_slice text)
 {
-    switch (pen->enc->kind) {
+    switch ((int)pen->enc->kind) {
     case FH_BLOCK_TOOL_CALL:
         write_fragment(pen, FH_LIT("\"input_json_delta\",\"partial_json\":"), text);
         break;
@@ -145,47 +159,46 @@ static void write_said(struct pen *pen, struct fh_slice text)
     case FH_BLOCK_REFUSAL:
         write_fragment(pen, FH_LIT("\"text_delta\",\"text\":"), text);
         break;
-    case FH_BLOCK_IMAGE:
-    case FH_BLOCK_DOCUMENT:
-    case FH_BLOCK_AUDIO:
-    case FH_BLOCK_VIDEO:
-    case FH_BLOCK_KINDS:
-    case FH_BLOCK_REDACTED:
-    case FH_BLOCK_TOOL_RESULT:
-    case FH_BLOCK_OPAQUE:
+    default:
         break;
     }
 }
 
+/* write_signature: `text` is as the client gets it. Once a call has begun, it cannot be signed. */
 static void write_signature(struct pen *pen, struct fh_slice text)
 {
-    write_fragment(pen, FH_LIT("\"signature_delta\",\"signature\":"), text);
+    if (pen->enc->kind == FH_BLOCK_THINKING) {
+        write_fragment(pen, FH_LIT("\"signature_delta\",\"signature\":"), text);
+    } else if (text.len > 0) {
+        fh_loss_add(pen->loss, FH_LIT("/content"), "a signature that follows its call");
+    }
 }
 
 /* open_block writes a content_block_start. False when this dialect has no such block: then what is
  * said in it is skipped. */
-static bool open_block(struct pen *pen, const struct fh_event *start)
+static bool open_block(struct pen *pen, const struct fh_event *start, struct fh_slice signature)
 {
     struct encoder *enc = pen->enc;
-    yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *root = new_event(doc, "content_block_start");
-    yyjson_mut_val *block = fh_anthropic_new_block(doc, start, pen->loss);
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
+    yyjson_mut_val *root = new_event(&w, "content_block_start");
+    yyjson_mut_val *block = fh_anthropic_new_block(&w, start);
 
     if (block == NULL) {
         return false;
     }
     /* what the block will hold starts empty */
     if (start->block == FH_BLOCK_TEXT || start->block == FH_BLOCK_REFUSAL) {
-        (void)yyjson_mut_obj_add_str(doc, block, "text", "");
+        fh_write_word(&w, block, "text", "");
     } else if (start->block == FH_BLOCK_THINKING) {
-        (void)yyjson_mut_obj_add_str(doc, block, "thinking", "");
-        (void)yyjson_mut_obj_add_str(doc, block, "signature", "");
+        fh_write_word(&w, block, "thinking", "");
+        fh_write_word(&w, block, "signature", "");
     } else if (start->block == FH_BLOCK_TOOL_CALL) {
-        (void)yyjson_mut_obj_add_obj(doc, block, "input");
+        (void)yyjson_mut_obj_add_obj(w.doc, block, "input");
+        fh_write_given(&w, block, "signature", signature);
     }
-    (void)yyjson_mut_obj_add_uint(doc, root, "index", enc->index);
-    (void)yyjson_mut_obj_add_val(doc, root, "content_block", block);
-    write_event(pen, "content_block_start", root);
+    (void)yyjson_mut_obj_add_uint(w.doc, root, "index", enc->index);
+    (void)yyjson_mut_obj_add_val(w.doc, root, "content_block", block);
+    write_event(pen, FH_LIT("content_block_start"), root);
     enc->said.call = enc->said.call || start->block == FH_BLOCK_TOOL_CALL;
     enc->said.refusal = enc->said.refusal || start->block == FH_BLOCK_REFUSAL;
     enc->source_index = start->index;
@@ -196,10 +209,12 @@ static bool open_block(struct pen *pen, const struct fh_event *start)
 
 static void close_block(struct pen *pen)
 {
-    fh_buf_append(pen->out, FH_LIT("event: content_block_stop\n"
-                                   "data: {\"type\":\"content_block_stop\",\"index\":"));
-    fh_buf_u64(pen->out, pen->enc->index);
-    fh_buf_append(pen->out, FH_LIT("}\n\n"));
+    struct fh_buf data = fh_buf_in_arena(pen->scratch, SIZE_MAX / 4);
+
+    fh_buf_append(&data, FH_LIT("{\"type\":\"content_block_stop\",\"index\":"));
+    fh_buf_u64(&data, pen->enc->index);
+    fh_buf_append(&data, FH_LIT("}"));
+    write_data(pen, FH_LIT("content_block_stop"), &data);
     pen->enc->index++;
     pen->enc->open = false;
 }
@@ -211,13 +226,14 @@ static void call_next(struct pen *pen, bool all)
 
     while (!enc->open && enc->first != NULL) {
         struct waiting *w = enc->first;
+        struct fh_slice signature = fh_buf_slice(&w->signature);
 
         enc->first = w->next;
-        if (!open_block(pen, &w->start)) {
+        if (!open_block(pen, &w->start, signature)) {
             continue;
         }
         write_said(pen, fh_buf_slice(&w->said));
-        write_signature(pen, fh_buf_slice(&w->signature));
+        write_signature(pen, enc->kind == FH_BLOCK_TOOL_CALL ? FH_NONE : signature);
         if (w->stopped || all) {
             close_block(pen);
         }
@@ -246,6 +262,7 @@ static bool may_hold(struct pen *pen, size_t bytes)
     return true;
 }
 
+/* wait_block keeps a block of another dialect; ours never overlap, and need not wait. */
 static void wait_block(struct pen *pen, const struct fh_event *start)
 {
     struct encoder *enc = pen->enc;
@@ -259,15 +276,10 @@ static void wait_block(struct pen *pen, const struct fh_event *start)
     w->start.id = fh_dup(enc->arena, start->id);
     w->start.name = fh_dup(enc->arena, start->name);
     w->start.text = fh_dup(enc->arena, start->text);
+    w->start.raw = NULL;
+    w->start.extras = (struct fh_extras){0};
     w->said = fh_buf_in_arena(enc->arena, HELD_MAX);
-    w->signature = fh_buf_in_arena(enc->arena, HELD_MAX);
-    if (start->raw != NULL || start->extras.first != NULL) {
-        /* they live in memory that goes before the block's turn comes; no dialect that overlaps
-         * its blocks has any that we could write */
-        fh_loss_add(pen->loss, FH_LIT("/content"), no_counterpart);
-        w->start.raw = NULL;
-        w->start.extras = (struct fh_extras){0};
-    }
+    w->signature = fh_buf_in_arena(enc->arena, 2 * HELD_MAX);
     if (enc->last == NULL) {
         enc->first = w;
     } else {
@@ -278,31 +290,48 @@ static void wait_block(struct pen *pen, const struct fh_event *start)
 
 static void on_block_start(struct pen *pen, const struct fh_event *event)
 {
+    bool may_be_signed =
+        event->dialect != FH_DIALECT_ANTHROPIC && event->block == FH_BLOCK_TOOL_CALL;
+
     need_start(pen);
-    if (pen->enc->open) {
+    call_next(pen, false);
+    if (pen->enc->open || may_be_signed) {
         wait_block(pen, event);
     } else {
-        (void)open_block(pen, event);
+        (void)open_block(pen, event, FH_NONE);
     }
 }
 
-static void on_fragment(struct pen *pen, const struct fh_event *event)
+static void on_said(struct pen *pen, const struct fh_event *event)
 {
     struct encoder *enc = pen->enc;
-    bool signature = event->kind == FH_EVENT_SIGNATURE;
 
+    if (!enc->open && enc->first != NULL && enc->first->start.index == event->index) {
+        call_next(pen, false);
+    }
     if (enc->open && enc->source_index == event->index) {
-        if (signature) {
-            write_signature(pen, event->text);
-        } else {
-            write_said(pen, event->text);
-        }
+        write_said(pen, event->text);
         return;
     }
     struct waiting *w = find_waiting(enc, event->index);
 
     if (w != NULL && may_hold(pen, event->text.len)) {
-        fh_buf_append(signature ? &w->signature : &w->said, event->text);
+        fh_buf_append(&w->said, event->text);
+    }
+}
+
+static void on_signature(struct pen *pen, const struct fh_event *event)
+{
+    struct encoder *enc = pen->enc;
+
+    if (enc->open && enc->source_index == event->index) {
+        write_signature(pen, fh_anthropic_sealed(pen->scratch, event->signer, event->text));
+        return;
+    }
+    struct waiting *w = find_waiting(enc, event->index);
+
+    if (w != NULL && may_hold(pen, event->text.len)) {
+        fh_seal_write(&w->signature, FH_SIGNER_CLAUDE, event->signer, event->text);
     }
 }
 
@@ -319,36 +348,34 @@ static void on_block_stop(struct pen *pen, const struct fh_event *event)
 
     if (w != NULL) {
         w->stopped = true;
+        call_next(pen, false);
     }
 }
 
 /* on_extra writes a citation or a delta of our own dialect back. */
 static void on_extra(struct pen *pen, const struct fh_event *event)
 {
-    const struct fh_extra *extra = event->extras.first;
-    yyjson_mut_doc *doc = NULL;
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
 
-    if (event->dialect != FH_DIALECT_ANTHROPIC) {
-        fh_extras_lose(&event->extras, pen->loss, no_counterpart);
+    if (event->extras.first == NULL || !pen->enc->open ||
+        pen->enc->source_index != event->index) {
         return;
     }
-    if (extra == NULL || !pen->enc->open || pen->enc->source_index != event->index) {
-        return;
-    }
-    doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *root = new_event(doc, "content_block_delta");
+    yyjson_mut_val *root = new_event(&w, "content_block_delta");
 
-    (void)yyjson_mut_obj_add_uint(doc, root, "index", pen->enc->index);
-    if (fh_eq(extra->key, FH_LIT("citation"))) {
-        yyjson_mut_val *delta = yyjson_mut_obj_add_obj(doc, root, "delta");
+    (void)yyjson_mut_obj_add_uint(w.doc, root, "index", pen->enc->index);
+    if (event->kind == FH_EVENT_CITATIONS) {
+        yyjson_mut_val *delta = yyjson_mut_obj_add_obj(w.doc, root, "delta");
 
-        (void)yyjson_mut_obj_add_str(doc, delta, "type", "citations_delta");
-        fh_extras_write(&event->extras, doc, delta);
+        fh_write_word(&w, delta, "type", "citations_delta");
+        fh_extras_write(&event->extras, w.doc, delta);
     } else {
-        fh_extras_write(&event->extras, doc, root);
+        fh_extras_write(&event->extras, w.doc, root);
     }
-    write_event(pen, "content_block_delta", root);
+    write_event(pen, FH_LIT("content_block_delta"), root);
 }
+
+/* ---- the end ---- */
 
 /* printed keeps a tree as text for the end of the stream. */
 static struct fh_slice printed(struct pen *pen, const yyjson_mut_val *obj)
@@ -362,38 +389,29 @@ static struct fh_slice printed(struct pen *pen, const yyjson_mut_val *obj)
 static void on_usage(struct pen *pen, const struct fh_event *event)
 {
     fh_usage_merge(&pen->enc->usage, &event->usage);
-    if (event->extras.first == NULL) {
-        return;
-    }
-    if (event->dialect != FH_DIALECT_ANTHROPIC) {
-        fh_extras_lose(&event->extras, pen->loss, no_counterpart);
-        return;
-    }
-    yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *obj = yyjson_mut_obj(doc);
+    if (event->extras.first != NULL) {
+        yyjson_mut_doc *doc = fh_json_new(pen->scratch);
+        yyjson_mut_val *obj = yyjson_mut_obj(doc);
 
-    fh_extras_write(&event->extras, doc, obj);
-    pen->enc->usage_extras = printed(pen, obj);
+        fh_extras_write(&event->extras, doc, obj);
+        pen->enc->usage_extras = printed(pen, obj);
+    }
 }
 
 static void on_finish(struct pen *pen, const struct fh_event *event)
 {
-    yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *delta = yyjson_mut_obj(doc);
-    yyjson_mut_val *beside = yyjson_mut_obj(doc);
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
+    yyjson_mut_val *delta = yyjson_mut_obj(w.doc);
+    yyjson_mut_val *beside = yyjson_mut_obj(w.doc);
 
     need_start(pen);
     if (pen->enc->open) {
         close_block(pen);
     }
     call_next(pen, true);
-    fh_anthropic_add_finish(doc, delta, event, &pen->enc->said);
-    if (event->dialect == FH_DIALECT_ANTHROPIC) {
-        fh_anthropic_extras_under(&event->extras, "/delta", doc, delta);
-        fh_anthropic_extras_under(&event->extras, "", doc, beside);
-    } else {
-        fh_extras_lose(&event->extras, pen->loss, no_counterpart);
-    }
+    fh_anthropic_add_finish(&w, delta, event, &pen->enc->said);
+    fh_write_extras(&w, &event->extras, "/delta", delta);
+    fh_write_extras(&w, &event->extras, "", beside);
     pen->enc->delta = printed(pen, delta);
     pen->enc->beside = yyjson_mut_obj_size(beside) > 0 ? printed(pen, beside) : FH_NONE;
 }
@@ -429,19 +447,23 @@ static void on_end(struct pen *pen)
         fail_with(pen, FH_LIT("the provider's answer ended without a reason to end"));
         return;
     }
-    yyjson_mut_doc *doc = fh_json_new(pen->scratch);
-    yyjson_mut_val *root = new_event(doc, "message_delta");
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
+    yyjson_mut_val *root = new_event(&w, "message_delta");
 
-    fh_json_add_raw(doc, root, "delta", enc->delta);
-    yyjson_mut_val *usage = yyjson_mut_obj_add_obj(doc, root, "usage");
+    fh_json_add_raw(w.doc, root, "delta", enc->delta);
+    yyjson_mut_val *usage = yyjson_mut_obj_add_obj(w.doc, root, "usage");
 
-    pour(pen, enc->usage_extras, doc, usage);
-    fh_anthropic_fill_usage(doc, usage, &enc->usage, !same_writes(&enc->usage, &enc->told));
-    pour(pen, enc->beside, doc, root);
-    write_event(pen, "message_delta", root);
-    fh_buf_append(pen->out,
-                  FH_LIT("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+    pour(pen, enc->usage_extras, w.doc, usage);
+    fh_anthropic_fill_usage(w.doc, usage, &enc->usage, !same_writes(&enc->usage, &enc->told));
+    pour(pen, enc->beside, w.doc, root);
+    write_event(pen, FH_LIT("message_delta"), root);
+    write_event(pen, FH_LIT("message_stop"), new_event(&w, "message_stop"));
     enc->over = true;
+}
+
+void fh_anthropic_encode_ping(struct fh_buf *out, enum fh_framing framing)
+{
+    fh_frame_write(out, framing, FH_LIT("ping"), FH_LIT("{\"type\":\"ping\"}"));
 }
 
 void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
@@ -465,13 +487,16 @@ void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_are
     case FH_EVENT_THINKING:
     case FH_EVENT_REFUSAL:
     case FH_EVENT_ARGUMENTS:
+        on_said(&pen, event);
+        break;
     case FH_EVENT_SIGNATURE:
-        on_fragment(&pen, event);
+        on_signature(&pen, event);
         break;
     case FH_EVENT_CITATIONS:
-    case FH_EVENT_DATA:
     case FH_EVENT_EXTRA:
         on_extra(&pen, event);
+        break;
+    case FH_EVENT_DATA: /* there is no block that it could be of */
         break;
     case FH_EVENT_BLOCK_STOP:
         on_block_stop(&pen, event);
@@ -486,7 +511,7 @@ void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_are
         fail(&pen, &event->fault);
         break;
     case FH_EVENT_PING:
-        fh_buf_append(out, FH_LIT("event: ping\ndata: {\"type\":\"ping\"}\n\n"));
+        fh_anthropic_encode_ping(out, pen.enc->frame.framing);
         break;
     case FH_EVENT_END:
         on_end(&pen);

@@ -2,109 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
-enum {
-    SENTENCE_MAX = 2048,
-    REPEATED_LEN = 64, /* bytes of a key, and of a value */
-};
-
-static const char *kind_of(yyjson_val *val)
-{
-    switch (yyjson_get_type(val)) {
-    case YYJSON_TYPE_NULL:
-        return "null";
-    case YYJSON_TYPE_BOOL:
-        return yyjson_is_true(val) ? "true" : "false";
-    case YYJSON_TYPE_RAW:
-    case YYJSON_TYPE_NUM:
-        return "a number";
-    case YYJSON_TYPE_STR:
-        return "a string";
-    case YYJSON_TYPE_ARR:
-        return "a list";
-    case YYJSON_TYPE_OBJ:
-        return "an object";
-    default:
-        return "nothing";
-    }
-}
-
-enum fh_rc fh_openai_chat_wrong(struct fh_complaint *why, struct fh_arena *arena,
-                                const struct fh_path *at, const char *right, yyjson_val *got)
-{
-    struct fh_buf text = fh_buf_in_arena(arena, SENTENCE_MAX);
-    struct fh_slice pointer = fh_path_print(at, FH_NONE, arena);
-
-    fh_buf_append(&text, pointer.len == 0 ? FH_LIT("the body") : pointer);
-    fh_buf_printf(&text, " must be %s, not %s", right, kind_of(got));
-    *why = (struct fh_complaint){FH_REFUSE_BAD_REQUEST, fh_buf_slice(&text), pointer};
-    return FH_E_TYPE;
-}
-
-enum fh_rc fh_openai_chat_missing(struct fh_complaint *why, struct fh_arena *arena,
-                                  const struct fh_path *object, const char *what)
-{
-    struct fh_buf text = fh_buf_in_arena(arena, SENTENCE_MAX);
-    struct fh_slice pointer = fh_path_print(object, FH_NONE, arena);
-
-    fh_buf_append(&text, pointer.len == 0 ? FH_LIT("the body") : pointer);
-    fh_buf_printf(&text, " must have %s", what);
-    *why = (struct fh_complaint){FH_REFUSE_BAD_REQUEST, fh_buf_slice(&text), pointer};
-    return FH_E_MISSING;
-}
-
-enum fh_rc fh_openai_chat_bad_json(struct fh_complaint *why, struct fh_arena *arena,
-                                   const struct fh_error *error)
-{
-    struct fh_buf text = fh_buf_in_arena(arena, SENTENCE_MAX);
-
-    if (error->code == FH_E_LIMIT) {
-        *why = (struct fh_complaint){FH_REFUSE_TOO_LARGE,
-                                     FH_LIT("the body needs more memory than one may take"),
-                                     FH_NONE};
-        return error->code;
-    }
-    fh_buf_printf(&text, "the body must be JSON: %s at byte %llu", error->what,
-                  (unsigned long long)error->at);
-    *why = (struct fh_complaint){FH_REFUSE_BAD_REQUEST, fh_buf_slice(&text), FH_NONE};
-    return error->code;
-}
-
-static struct fh_slice take_token(struct fh_slice *pointer)
-{
-    struct fh_slice token = fh_head(*pointer, fh_find(*pointer, '/'));
-
-    *pointer = fh_tail(*pointer, token.len);
-    return token;
-}
-
-static bool is_index(struct fh_slice token)
-{
-    return token.len > 0 && token.ptr[0] >= '0' && token.ptr[0] <= '9';
-}
-
-bool fh_openai_chat_stands_in(const struct fh_extra *extra, struct fh_slice object)
-{
-    struct fh_slice pointer = extra->pointer;
-
-    while (object.len > 0) {
-        if (!fh_take(&object, FH_LIT("/")) || !fh_take(&pointer, FH_LIT("/"))) {
-            return false;
-        }
-        struct fh_slice want = take_token(&object);
-        struct fh_slice token = take_token(&pointer);
-
-        if (fh_eq(want, FH_LIT("#")) ? !is_index(token) : !fh_eq(want, token)) {
-            return false;
-        }
-    }
-    return fh_take(&pointer, FH_LIT("/")) && fh_find(pointer, '/') == pointer.len;
-}
+enum { REPEATED_LEN = 64 }; /* bytes of a key, and of a value */
 
 const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct fh_slice object,
                                            struct fh_slice key)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (fh_eq(extra->key, key) && fh_openai_chat_stands_in(extra, object)) {
+        if (fh_eq(extra->key, key) && fh_extra_stands_in(extra, object)) {
             return extra;
         }
     }
@@ -114,41 +18,11 @@ const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct 
 bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object)
 {
     for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (fh_openai_chat_stands_in(extra, object)) {
+        if (fh_extra_stands_in(extra, object)) {
             return true;
         }
     }
     return false;
-}
-
-/* has_own looks among the first `count` members, so that the cost does not grow with what a peer
- * sent. */
-static bool has_own(yyjson_mut_val *obj, size_t count, struct fh_slice key)
-{
-    yyjson_mut_obj_iter iter = yyjson_mut_obj_iter_with(obj);
-
-    for (size_t i = 0; i < count; i++) {
-        yyjson_mut_val *own = yyjson_mut_obj_iter_next(&iter);
-
-        if (fh_eq(fh_slice(yyjson_mut_get_str(own), yyjson_mut_get_len(own)), key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void fh_openai_chat_put(const struct fh_extras *list, struct fh_slice object,
-                        yyjson_mut_doc *doc, yyjson_mut_val *obj)
-{
-    size_t own = yyjson_mut_obj_size(obj);
-
-    for (const struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
-        if (fh_openai_chat_stands_in(extra, object) && !has_own(obj, own, extra->key)) {
-            (void)yyjson_mut_obj_add(
-                obj, yyjson_mut_strn(doc, (const char *)extra->key.ptr, extra->key.len),
-                yyjson_val_mut_copy(doc, extra->value));
-        }
-    }
 }
 
 void fh_openai_chat_keep(struct fh_extras *list, struct fh_arena *arena,
@@ -191,6 +65,11 @@ const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS] = {
     [FH_EFFORT_MAX] = FH_LIT_INIT("max"),
 };
 
+const struct fh_slice fh_openai_chat_lives[FH_OPENAI_CHAT_LIVES] = {
+    [FH_CACHE_5M] = FH_LIT_INIT("5m"),
+    [FH_CACHE_1H] = FH_LIT_INIT("1h"),
+};
+
 /* The first word of a meaning is the one we say ourselves. */
 static const struct {
     struct fh_slice word;
@@ -219,9 +98,9 @@ enum fh_finish fh_openai_chat_finish_of(struct fh_slice word)
     return FH_FINISH_UNKNOWN;
 }
 
-struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish)
+struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish, bool ours)
 {
-    if (finish->dialect == FH_DIALECT_OPENAI_CHAT || finish->finish == FH_FINISH_UNKNOWN) {
+    if (ours || finish->finish == FH_FINISH_UNKNOWN) {
         return finish->finish_word;
     }
     if (finish->finish == FH_FINISH_CONTEXT) {
@@ -245,23 +124,71 @@ struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
                                               : fh_concat(arena, parts, FH_LEN(parts));
 }
 
+void fh_openai_chat_encode_ping(struct fh_buf *out, enum fh_framing framing)
+{
+    FH_ASSERT(framing == FH_FRAMING_SSE);
+    fh_buf_append(out, FH_LIT(": ping\n\n"));
+}
+
+/* ---- the dialect itself ---- */
+
+const struct fh_openai_chat_flavour fh_openai_chat_itself = {
+    .id = FH_DIALECT_OPENAI_CHAT,
+    .cells = fh_openai_chat_cells,
+    .body = &fh_openai_chat_body_shape,
+    .parts = fh_openai_chat_parts,
+    .part_count = FH_OPENAI_CHAT_PARTS,
+};
+
+static enum fh_rc decode_request(struct fh_chat_request *req, struct fh_arena *arena,
+                                 struct fh_slice body, struct fh_complaint *why)
+{
+    return fh_openai_chat_read_request(&fh_openai_chat_itself, req, arena, body, why);
+}
+
+static enum fh_rc decode_reply(struct fh_events *out, struct fh_slice body,
+                               struct fh_complaint *why)
+{
+    return fh_openai_chat_read_reply(&fh_openai_chat_itself, out, body, why);
+}
+
+static void *decoder_new(struct fh_arena *arena)
+{
+    return fh_openai_chat_decoder_new(&fh_openai_chat_itself, arena);
+}
+
+static void encode_reply(struct fh_buf *out, struct fh_arena *scratch,
+                         const struct fh_reply_frame *frame, const struct fh_events *events,
+                         struct fh_loss *loss)
+{
+    fh_openai_chat_write_reply(&fh_openai_chat_itself, out, scratch, frame, events, loss);
+}
+
+static void *encoder_new(struct fh_arena *arena, const struct fh_reply_frame *frame)
+{
+    return fh_openai_chat_encoder_new(&fh_openai_chat_itself, arena, frame);
+}
+
 const struct fh_dialect fh_dialect_openai_chat = {
     .id = FH_DIALECT_OPENAI_CHAT,
     .name = FH_LIT_INIT("openai_chat"),
+    .cells = fh_openai_chat_cells,
     .home = FH_SIGNER_UNKNOWN,
     .framing = FH_FRAMING_SSE,
-    .decode_request = fh_openai_chat_decode_request,
+    .ends_with_bytes = true, /* some servers never send [DONE] */
+    .decode_request = decode_request,
     .encode_request = fh_openai_chat_encode_request,
-    .decode_reply = fh_openai_chat_decode_reply,
-    .stream_decoder_new = fh_openai_chat_decoder_new,
+    .decode_reply = decode_reply,
+    .stream_decoder_new = decoder_new,
     .decode_stream = fh_openai_chat_decode_stream,
-    .encode_reply = fh_openai_chat_encode_reply,
-    .stream_encoder_new = fh_openai_chat_encoder_new,
+    .encode_reply = encode_reply,
+    .stream_encoder_new = encoder_new,
     .encode_stream = fh_openai_chat_encode_stream,
     .encode_fault = fh_openai_chat_encode_fault,
     .fault_status = fh_openai_chat_fault_status,
     .decode_fault = fh_openai_chat_decode_fault,
     .encode_models = fh_openai_chat_encode_models,
+    .encode_ping = fh_openai_chat_encode_ping,
     .scan_reply = fh_openai_chat_scan_reply,
     .scan_stream = fh_openai_chat_scan_stream,
 };

@@ -1,58 +1,142 @@
 /*
- * openai_chat.h: what the files of this dialect share. Nothing outside this folder includes it.
+ * openai_chat.h: what the files of this dialect share. Nothing outside this folder includes it, but
+ * for Mistral's dialect, which is a flavour of this one.
  *
- *     openai_chat_request.c   client body → request        openai_chat_body.c   request → body
- *     openai_chat_reply.c     whole answers, both ways
- *     openai_chat_stream.c    chunks → events              openai_chat_chunk.c  events → chunks
- *     openai_chat_turn.c      pieces of a message → blocks with indices (whole and streamed)
- *     openai_chat_usage.c     token counts, both ways, and looking for them in passing bytes
- *     openai_chat_fault.c     errors, both ways
+ *     client body → request                           request → provider's body
+ *       openai_chat_request.c   the top level           openai_chat_body.c
+ *       openai_chat_message.c   messages                openai_chat_body_messages.c
+ *       openai_chat_part.c      parts of their content
+ *
+ *     provider's answer → events                      events → client's answer
+ *       openai_chat_reply.c     whole                   openai_chat_answer.c
+ *       openai_chat_stream.c    chunks                  openai_chat_chunk.c
+ *       openai_chat_choice.c    one of `choices`
+ *       openai_chat_turn.c      its pieces → blocks with indices
+ *
+ *     openai_chat_details.c     signatures, both ways
+ *     openai_chat_usage.c       token counts, both ways
+ *     openai_chat_scan.c        looking for them in passing bytes
+ *     openai_chat_fault.c       errors, both ways
+ *     openai_chat_ledger.def    what becomes of each field
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+#include "chat/read.h"
+#include "chat/write.h"
 #include "dialect/dialect.h"
 
-/* fh_openai_chat_wrong says that the value at `at` is of the wrong kind, and what would be right:
- * "/messages/0/content must be a string, not a number". */
-enum fh_rc fh_openai_chat_wrong(struct fh_complaint *why, struct fh_arena *arena,
-                                const struct fh_path *at, const char *right, yyjson_val *got);
+/* openai_chat_ledger.c: the cells of openai_chat_ledger.def. */
+extern const struct fh_cell fh_openai_chat_cells[FH_FIELDS];
 
-/* fh_openai_chat_missing says that something required is not there. */
-enum fh_rc fh_openai_chat_missing(struct fh_complaint *why, struct fh_arena *arena,
-                                  const struct fh_path *object, const char *what);
+/* A kind of part in a message's content. */
+struct fh_openai_chat_part {
+    struct fh_slice type;
+    enum fh_block_kind kind;
+    struct fh_shape shape;
+};
 
-/* fh_openai_chat_bad_json says why `body` could not be parsed. */
-enum fh_rc fh_openai_chat_bad_json(struct fh_complaint *why, struct fh_arena *arena,
-                                   const struct fh_error *error);
+enum { FH_OPENAI_CHAT_PARTS = 6 };
+extern const struct fh_openai_chat_part fh_openai_chat_parts[FH_OPENAI_CHAT_PARTS];
+extern const struct fh_shape fh_openai_chat_body_shape;
 
-/* Extras of one element may have stood in the element or in an object inside it; their pointers
- * tell. `object` is a pattern for the pointer of that object, `#` in it is any index:
- * "/messages/#/content/#/image_url". The empty pattern is the top level. */
-bool fh_openai_chat_stands_in(const struct fh_extra *extra, struct fh_slice object);
+/* What differs between dialects that are otherwise this one. */
+struct fh_openai_chat_flavour {
+    enum fh_dialect_id id;
+    const struct fh_cell *cells;
+    const struct fh_shape *body; /* members of a request */
+    const struct fh_openai_chat_part *parts;
+    size_t part_count;
+};
+
+extern const struct fh_openai_chat_flavour fh_openai_chat_itself;
+
+/* ---- requests ---- */
+
+/* fh_openai_chat_read_request is decode_request of a flavour. */
+enum fh_rc fh_openai_chat_read_request(const struct fh_openai_chat_flavour *flavour,
+                                       struct fh_chat_request *req, struct fh_arena *arena,
+                                       struct fh_slice body, struct fh_complaint *why);
+
+/* fh_openai_chat_flavour_of is for readers of its parts. */
+const struct fh_openai_chat_flavour *fh_openai_chat_flavour_of(const struct fh_reader *r);
+
+enum fh_rc fh_openai_chat_read_message(struct fh_reader *r, void *into,
+                                       const struct fh_path *at, yyjson_val *value);
+enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struct fh_path *at,
+                                    yyjson_val *value);
+
+/* fh_openai_chat_cache_of reads a `cache_control`; false when it is of an unknown form. */
+FH_NODISCARD bool fh_openai_chat_cache_of(yyjson_val *control, enum fh_cache *cache);
+void fh_openai_chat_write_cache(struct fh_writer *w, yyjson_mut_val *obj, enum fh_cache cache);
+
+void fh_openai_chat_write_messages(struct fh_writer *w, yyjson_mut_val *root);
+
+/* fh_openai_chat_find finds an extra that stood in `object`, NULL where none did; `object` is as in
+ * fh_extra_stands_in. */
 const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct fh_slice object,
                                            struct fh_slice key);
 bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object);
 
-/* fh_openai_chat_put writes the extras that stood in `object` into `obj`, but for members that it
- * has already. */
-void fh_openai_chat_put(const struct fh_extras *list, struct fh_slice object,
-                        yyjson_mut_doc *doc, yyjson_mut_val *obj);
+/* ---- signatures ---- */
+
+/* An element of reasoning_details. */
+struct fh_openai_chat_detail {
+    enum fh_block_kind kind; /* thinking or redacted */
+    enum fh_signer signer;
+    struct fh_slice text, signature, data;
+    bool has_index;
+    uint64_t index;
+};
+
+/* fh_openai_chat_has_details says whether a list is one of reasoning details. */
+bool fh_openai_chat_has_details(yyjson_val *list);
+
+/* fh_openai_chat_read_detail reads one; false when it is of a kind that we do not know. */
+FH_NODISCARD bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail,
+                                             struct fh_arena *arena, yyjson_val *value);
+
+/* fh_openai_chat_call_signature finds the signature in the `extra_content` of a call; `alone` says
+ * that nothing else is in there. */
+struct fh_slice fh_openai_chat_call_signature(struct fh_arena *arena, yyjson_val *extra_content,
+                                              enum fh_signer *signer, bool *alone);
+
+/* What a model thought in one choice, as far as it is known. Start it zeroed. */
+struct fh_openai_chat_thoughts {
+    struct fh_openai_chat_thought *first, *last;
+    uint32_t count;
+    bool sign; /* one of them bears a signature, or cannot be read: clients must send it back */
+    bool failed; /* it was too much to hold */
+};
+
+/* fh_openai_chat_note_thought gathers thinking, signatures and redacted blocks. */
+void fh_openai_chat_note_thought(struct fh_openai_chat_thoughts *all, struct fh_arena *arena,
+                                 const struct fh_event *event);
+
+/* fh_openai_chat_print_thoughts appends the list reasoning_details. */
+void fh_openai_chat_print_thoughts(struct fh_buf *out,
+                                   const struct fh_openai_chat_thoughts *all);
+
+/* fh_openai_chat_print_call_signature appends the object `extra_content` of a call. */
+void fh_openai_chat_print_call_signature(struct fh_buf *out, const struct fh_event *event);
+
+/* ---- answers ---- */
 
 /* Members beside `choices` that OpenAI repeats in every chunk, such as system_fingerprint: short,
  * plain values, and not many. They are told once, and repeated by the encoder. */
 enum { FH_OPENAI_CHAT_REPEATED_MAX = 8 };
 bool fh_openai_chat_is_repeated(const struct fh_extra *extra);
 
-/* The words for roles and efforts, by enum. */
-enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1 };
+/* The words for roles, efforts and lifetimes of caches, by enum. */
+enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1, FH_OPENAI_CHAT_LIVES = FH_CACHE_1H + 1 };
 extern const struct fh_slice fh_openai_chat_roles[FH_OPENAI_CHAT_ROLES];
 extern const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS];
+extern const struct fh_slice fh_openai_chat_lives[FH_OPENAI_CHAT_LIVES];
 
-/* Finish reasons. The word of the provider is kept when it means the same. */
+/* Finish reasons. `ours`: the word of the provider is kept. */
 enum fh_finish fh_openai_chat_finish_of(struct fh_slice word);
-struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish);
+struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish, bool ours);
 
 /* Where a reply came from, when the frame must say it. */
 struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
@@ -68,6 +152,8 @@ struct fh_openai_chat_fragment {
     bool has_index;
     uint64_t index;
     struct fh_slice id, name, arguments;
+    struct fh_slice signature;
+    enum fh_signer signer;
     uint32_t block; /* out: the index of its block, once it has begun */
 };
 
@@ -81,17 +167,44 @@ struct fh_openai_chat_choice *fh_openai_chat_choice(struct fh_openai_chat_turn *
                                                     uint64_t index);
 
 /* fh_openai_chat_say adds text, thinking or refusal; a block begins where another kind was. Empty
- * text is nothing. Returns FH_E_CONFLICT after the choice has finished. */
+ * text is nothing. `member` is where it was said, when that matters to who writes it back. Returns
+ * FH_E_CONFLICT after the choice has finished. */
 enum fh_rc fh_openai_chat_say(struct fh_openai_chat_choice *choice, struct fh_events *out,
-                              enum fh_block_kind kind, struct fh_slice text);
+                              enum fh_block_kind kind, struct fh_slice text,
+                              struct fh_slice member);
+
+/* What is said beside: of each a provider's own form is kept as an extra. */
+
+/* fh_openai_chat_next_thought ends the thought that is open, unless it has the provider's number
+ * `index`. */
+void fh_openai_chat_next_thought(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                 uint64_t index);
+
+/* fh_openai_chat_think reads one of reasoning_details. `text` says whether its words count: else
+ * another member has said them. */
+enum fh_rc fh_openai_chat_think(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                const struct fh_openai_chat_detail *detail, bool text);
+enum fh_rc fh_openai_chat_image(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                struct fh_slice media_type, struct fh_slice data);
+enum fh_rc fh_openai_chat_audio(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                struct fh_slice data);
+
+/* fh_openai_chat_cite adds citations of the text so far, whose extras are for the caller to fill;
+ * NULL after the choice has finished. */
+struct fh_event *fh_openai_chat_cite(struct fh_openai_chat_choice *choice,
+                                     struct fh_events *out);
+
+/* fh_openai_chat_is_echo says whether an event of a provider of this dialect tells what an extra
+ * has in the provider's own form: where extras are written back, such an event is not. */
+bool fh_openai_chat_is_echo(const struct fh_event *event);
 
 /* fh_openai_chat_call adds a piece of a tool call. `what` says what is wrong with it otherwise. */
 enum fh_rc fh_openai_chat_call(struct fh_openai_chat_choice *choice, struct fh_events *out,
                                struct fh_openai_chat_fragment *fragment, const char **what);
 
 /* fh_openai_chat_opaque adds a block that only this dialect knows. */
-void fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,
-                           yyjson_val *raw);
+enum fh_rc fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                 yyjson_val *raw);
 
 /* fh_openai_chat_is_custom tells such blocks apart: a tool call, else a part of the content. */
 bool fh_openai_chat_is_custom(yyjson_val *raw);
@@ -115,7 +228,7 @@ void fh_openai_chat_keep(struct fh_extras *list, struct fh_arena *arena,
                          const struct fh_path *path, yyjson_val *obj,
                          const struct fh_openai_chat_names *known, bool whole);
 
-/* openai_chat_reply.c: one element of `choices`, whole or a delta. */
+/* openai_chat_choice.c: one element of `choices`, whole or a delta. */
 enum fh_rc fh_openai_chat_read_choice(struct fh_openai_chat_turn *turn, struct fh_events *out,
                                       const struct fh_path *at, yyjson_val *value, bool whole,
                                       struct fh_complaint *why);
@@ -126,7 +239,7 @@ void fh_openai_chat_read_usage(struct fh_usage *usage, yyjson_val *obj);
 void fh_openai_chat_usage_event(struct fh_events *out, yyjson_val *obj, bool whole);
 
 /* fh_openai_chat_write_usage makes the object, extras of the provider's own included. */
-yyjson_mut_val *fh_openai_chat_write_usage(yyjson_mut_doc *doc, const struct fh_usage *usage,
+yyjson_mut_val *fh_openai_chat_write_usage(struct fh_writer *w, const struct fh_usage *usage,
                                            const struct fh_extras *extras);
 
 void fh_openai_chat_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
@@ -149,22 +262,75 @@ uint16_t fh_openai_chat_fault_status(const struct fh_fault *fault);
 void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
                                  uint16_t status, struct fh_slice body);
 
-/* The rest of the table in openai_chat.c; see dialect.h. */
-enum fh_rc fh_openai_chat_decode_request(struct fh_chat_request *req, struct fh_arena *arena,
-                                         struct fh_slice body, struct fh_complaint *why);
+/* ---- openai_chat_prefix.c: what all chunks of an answer have in common ---- */
+
+struct fh_openai_chat_prefix;
+
+struct fh_openai_chat_prefix *fh_openai_chat_prefix_new(struct fh_arena *arena);
+
+/* fh_openai_chat_prefix_begin prints it from the answer's start; `ours` where the provider's extras
+ * are written back. */
+void fh_openai_chat_prefix_begin(struct fh_openai_chat_prefix *prefix, struct fh_arena *scratch,
+                                 const struct fh_reply_frame *frame,
+                                 const struct fh_event *start, bool ours);
+bool fh_openai_chat_prefix_begun(const struct fh_openai_chat_prefix *prefix);
+
+/* fh_openai_chat_prefix_note: a member that an event changes is from then on said by each chunk for
+ * itself; one that a usage changes, at the end, when fh_openai_chat_prefix_end is called. */
+void fh_openai_chat_prefix_note(struct fh_openai_chat_prefix *prefix, struct fh_arena *scratch,
+                                const struct fh_event *event);
+void fh_openai_chat_prefix_end(struct fh_openai_chat_prefix *prefix);
+
+/* What is appended to a chunk: the prefix, up to the opening bracket of `choices`; behind the
+ * choices what the first chunk alone has, or what an event had there beside what is repeated; and
+ * one member, behind a comma where one is needed. */
+void fh_openai_chat_add_prefix(struct fh_buf *out, const struct fh_openai_chat_prefix *prefix);
+void fh_openai_chat_add_start_extras(const struct fh_openai_chat_prefix *prefix,
+                                     struct fh_buf *out, struct fh_arena *scratch,
+                                     const struct fh_event *start);
+void fh_openai_chat_add_top_extras(struct fh_openai_chat_prefix *prefix, struct fh_buf *out,
+                                   struct fh_arena *scratch, const struct fh_event *event);
+void fh_openai_chat_add_member(struct fh_buf *out, struct fh_arena *scratch,
+                               const struct fh_extra *extra);
+
+/* ---- openai_chat_held.c: what a stream's client is told right before the finish ---- */
+
+struct fh_openai_chat_held;
+
+struct fh_openai_chat_held *fh_openai_chat_held_new(struct fh_arena *arena);
+
+/* fh_openai_chat_hold takes an event of thinking, of redacted thinking or of an image. */
+void fh_openai_chat_hold(struct fh_openai_chat_held *held, const struct fh_event *event);
+
+/* fh_openai_chat_holds says whether there is something to tell of a choice; what was too much to be
+ * held is lost. */
+bool fh_openai_chat_holds(struct fh_openai_chat_held *held, uint32_t choice,
+                          struct fh_loss *loss);
+
+/* fh_openai_chat_add_held appends it, as members of a delta. */
+void fh_openai_chat_add_held(struct fh_buf *out, struct fh_arena *scratch,
+                             const struct fh_openai_chat_held *held, uint32_t choice);
+
+/* ---- what the table in openai_chat.c is made of; see dialect.h ---- */
+
 enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *scratch,
                                          const struct fh_chat_request *req,
                                          struct fh_loss *loss, struct fh_complaint *why);
-enum fh_rc fh_openai_chat_decode_reply(struct fh_events *out, struct fh_slice body,
-                                       struct fh_complaint *why);
-void fh_openai_chat_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
-                                 const struct fh_reply_frame *frame,
-                                 const struct fh_events *events, struct fh_loss *loss);
-void *fh_openai_chat_decoder_new(struct fh_arena *arena);
+enum fh_rc fh_openai_chat_read_reply(const struct fh_openai_chat_flavour *flavour,
+                                     struct fh_events *out, struct fh_slice body,
+                                     struct fh_complaint *why);
+void fh_openai_chat_write_reply(const struct fh_openai_chat_flavour *flavour,
+                                struct fh_buf *out, struct fh_arena *scratch,
+                                const struct fh_reply_frame *frame,
+                                const struct fh_events *events, struct fh_loss *loss);
+void *fh_openai_chat_decoder_new(const struct fh_openai_chat_flavour *flavour,
+                                 struct fh_arena *arena);
 enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
                                         const struct fh_frame *wire, struct fh_complaint *why);
-void *fh_openai_chat_encoder_new(struct fh_arena *arena, const struct fh_reply_frame *frame);
+void *fh_openai_chat_encoder_new(const struct fh_openai_chat_flavour *flavour,
+                                 struct fh_arena *arena, const struct fh_reply_frame *frame);
 void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
                                   const struct fh_event *event, struct fh_loss *loss);
+void fh_openai_chat_encode_ping(struct fh_buf *out, enum fh_framing framing);
 void fh_openai_chat_encode_models(struct fh_buf *out, struct fh_arena *scratch,
                                   const struct fh_listing *list);

@@ -1,13 +1,16 @@
 /* openai_chat_chunk.c: events become chunks of a stream. This is the hot path of translated
- * streams: what all chunks of a reply have in common is printed once, and no tree is built.
+ * streams: what all chunks of an answer have in common is printed once, and no tree is built.
+ *
+ * What a client sends back with its next request, signatures and images, it gets once and whole, in
+ * a delta right before the finish: there is no other form that each SDK keeps (README.md, "Streams").
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "wire/frames.h"
+
 enum {
-    PREFIX_MAX = 1 << 14,
+    CHUNK_MAX = 1 << 26, /* bytes of a chunk */
     USAGE_MAX = 1 << 14,
-    REPEAT_MAX =
-        64,        /* bytes of an extra that every chunk repeats, such as system_fingerprint */
     CHOICES = 128, /* whose role we keep track of */
 };
 
@@ -16,267 +19,139 @@ struct ordinal {
     uint32_t choice, block, number;
 };
 
-/* A member that every chunk repeats: its key, and the whole of it as text. */
-struct repeated {
-    struct fh_slice key, member;
-    const struct fh_extra *source; /* only while the start is encoded */
-    bool stopped;                  /* it changed: each chunk says it for itself */
-    bool stops_at_end; /* the usage, which is shown at the end, says another value */
-};
-
 struct encoder {
+    const struct fh_openai_chat_flavour *flavour;
     struct fh_arena *arena;
     struct fh_reply_frame frame;
-    struct fh_slice head; /* the prefix up to what is repeated */
-    struct repeated repeated[FH_OPENAI_CHAT_REPEATED_MAX];
-    size_t repeated_count;
-    struct fh_buf prefix; /* up to the opening bracket of `choices` */
-    struct fh_buf usage;  /* the usage object as last known, and what stood beside it */
+    struct fh_openai_chat_prefix *prefix;
+    struct fh_buf line;  /* the chunk that is written */
+    struct fh_buf usage; /* the usage object as last known, and what stood beside it */
     struct fh_usage counts;
     bool has_usage;
-    bool signature_lost;            /* and reported */
     uint64_t greeted[CHOICES / 64]; /* choices whose role was sent */
+    struct fh_openai_chat_held *held;
     struct ordinal *calls;
     uint32_t call_count, call_room;
 };
 
-#define NO_COUNTERPART "has no counterpart in openai_chat"
+/* One event on its way. */
+struct telling {
+    struct encoder *enc;
+    struct fh_buf *out;
+    struct fh_arena *scratch;
+    const struct fh_event *event;
+    struct fh_loss *loss;
+    bool ours; /* it came in the dialect that is written: extras go back to where they stood */
+};
 
 static const struct fh_slice call_at = FH_LIT_INIT("/choices/#/delta/tool_calls/#");
 static const struct fh_slice function_at =
     FH_LIT_INIT("/choices/#/delta/tool_calls/#/function");
 
-void *fh_openai_chat_encoder_new(struct fh_arena *arena, const struct fh_reply_frame *frame)
+void *fh_openai_chat_encoder_new(const struct fh_openai_chat_flavour *flavour,
+                                 struct fh_arena *arena, const struct fh_reply_frame *frame)
 {
     struct encoder *enc = fh_new(arena, struct encoder);
 
+    enc->flavour = flavour;
     enc->arena = arena;
     enc->frame = *frame;
-    enc->prefix = fh_buf_in_arena(arena, PREFIX_MAX);
+    enc->prefix = fh_openai_chat_prefix_new(arena);
+    enc->held = fh_openai_chat_held_new(arena);
+    enc->line = fh_buf_in_arena(arena, CHUNK_MAX);
     enc->usage = fh_buf_in_arena(arena, USAGE_MAX);
     return enc;
 }
 
-static bool is_ours(const struct fh_event *event)
-{
-    return event->dialect == FH_DIALECT_OPENAI_CHAT;
-}
-
-static void add_member(struct fh_buf *out, struct fh_arena *scratch,
-                       const struct fh_extra *extra)
-{
-    bool first = out->len > 0 && out->ptr[out->len - 1] == '{';
-
-    fh_buf_append(out, first ? FH_NONE : FH_LIT(","));
-    fh_json_quote(out, extra->key);
-    fh_buf_byte(out, ':');
-    fh_json_append_val(out, scratch, extra->value);
-}
+/* ---- a chunk ---- */
 
 /* add_extras writes those that stood in `object`, each behind a comma where one is needed. */
-static void add_extras(struct fh_buf *out, struct fh_arena *scratch,
-                       const struct fh_event *event, struct fh_slice object)
+static void add_extras(struct telling *t, struct fh_slice object)
 {
-    const struct fh_extra *extra = is_ours(event) ? event->extras.first : NULL;
+    const struct fh_extra *extra = t->ours ? t->event->extras.first : NULL;
 
     for (; extra != NULL; extra = extra->next) {
-        if (fh_openai_chat_stands_in(extra, object)) {
-            add_member(out, scratch, extra);
-        }
-    }
-}
-
-/* print_prefix puts together what all chunks have in common. */
-static void print_prefix(struct encoder *enc)
-{
-    fh_buf_clear(&enc->prefix);
-    fh_buf_append(&enc->prefix, enc->head);
-    for (size_t i = 0; i < enc->repeated_count; i++) {
-        fh_buf_append(&enc->prefix,
-                      enc->repeated[i].stopped ? FH_NONE : enc->repeated[i].member);
-    }
-    fh_buf_append(&enc->prefix, FH_LIT(",\"choices\":["));
-}
-
-/* repeat notes a member for every chunk, if it is short and there is room. */
-static void repeat(struct encoder *enc, struct fh_arena *scratch, const struct fh_extra *extra)
-{
-    struct fh_buf member = fh_buf_in_arena(scratch, PREFIX_MAX);
-    bool fits =
-        fh_openai_chat_is_repeated(extra) && enc->repeated_count < FH_OPENAI_CHAT_REPEATED_MAX;
-
-    for (size_t i = 0; i < enc->repeated_count && fits; i++) {
-        fits = !fh_eq(enc->repeated[i].key, extra->key);
-    }
-    if (!fits) {
-        return;
-    }
-    add_member(&member, scratch, extra);
-    enc->repeated[enc->repeated_count++] =
-        (struct repeated){.key = fh_dup(enc->arena, extra->key),
-                          .member = fh_dup(enc->arena, fh_buf_slice(&member)),
-                          .source = extra};
-}
-
-static void begin(struct encoder *enc, struct fh_arena *scratch, const struct fh_event *start)
-{
-    struct fh_slice model = start->model.len > 0 ? start->model : enc->frame.model;
-    const struct fh_extra *extra = is_ours(start) ? start->extras.first : NULL;
-    struct fh_buf text = fh_buf_in_arena(scratch, PREFIX_MAX);
-
-    fh_buf_append(&text, FH_LIT("data: {\"id\":"));
-    fh_json_quote(&text, fh_openai_chat_reply_id(start, &enc->frame, scratch));
-    fh_buf_append(&text, FH_LIT(",\"object\":\"chat.completion.chunk\",\"created\":"));
-    fh_buf_u64(&text, start->created_s > 0 ? start->created_s : enc->frame.created_s);
-    fh_buf_append(&text, FH_LIT(",\"model\":"));
-    fh_json_quote(&text, model);
-    enc->head = fh_dup(enc->arena, fh_buf_slice(&text));
-    enc->prefix.failed = text.failed;
-    for (; extra != NULL; extra = extra->next) {
-        repeat(enc, scratch, extra);
-    }
-    if (!text.failed) {
-        print_prefix(enc);
-    }
-}
-
-/* slot_of finds where a member of the top level is repeated; NULL where it is not. `same` says
- * whether with this value. */
-static struct repeated *slot_of(struct encoder *enc, struct fh_arena *scratch,
-                                const struct fh_extra *extra, bool *same)
-{
-    struct fh_buf member = fh_buf_in_arena(scratch, PREFIX_MAX);
-
-    for (size_t i = 0; i < enc->repeated_count; i++) {
-        struct repeated *r = &enc->repeated[i];
-
-        if (!r->stopped && fh_eq(r->key, extra->key) &&
-            fh_openai_chat_stands_in(extra, FH_NONE)) {
-            add_member(&member, scratch, extra);
-            *same = !member.failed && fh_eq(fh_buf_slice(&member), r->member);
-            return r;
-        }
-    }
-    return NULL;
-}
-
-/* stop_repeating: a member that changed is from now on said by each chunk for itself. */
-static void stop_repeating(struct encoder *enc, struct fh_arena *scratch,
-                           const struct fh_event *event)
-{
-    bool usage = event->kind == FH_EVENT_USAGE, changed = false, same = false;
-
-    for (size_t i = 0; i < enc->repeated_count && usage; i++) {
-        enc->repeated[i].stops_at_end = false; /* the last usage counts */
-    }
-    for (const struct fh_extra *e = event->extras.first; e != NULL; e = e->next) {
-        struct repeated *r = slot_of(enc, scratch, e, &same);
-
-        if (r != NULL && !same) {
-            r->stops_at_end = usage;
-            r->stopped = !usage;
-            changed = changed || !usage;
-        }
-    }
-    if (changed) {
-        print_prefix(enc);
-    }
-}
-
-/* add_top_extras writes what stood beside `choices`, but for what the prefix says already. */
-static void add_top_extras(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                           const struct fh_event *event)
-{
-    bool same = false;
-
-    for (const struct fh_extra *e = event->extras.first; e != NULL; e = e->next) {
-        if (fh_openai_chat_stands_in(e, FH_NONE) &&
-            !(slot_of(enc, scratch, e, &same) != NULL && same)) {
-            add_member(out, scratch, e);
+        if (fh_extra_stands_in(extra, object)) {
+            fh_openai_chat_add_member(&t->enc->line, t->scratch, extra);
         }
     }
 }
 
 /* open_chunk writes everything up to the members of the delta. */
-static void open_chunk(struct encoder *enc, struct fh_buf *out, uint32_t choice)
+static void open_chunk(struct telling *t)
 {
-    uint32_t which = choice < CHOICES ? choice : CHOICES - 1;
+    struct encoder *enc = t->enc;
+    uint32_t which = t->event->choice < CHOICES ? t->event->choice : CHOICES - 1;
     uint64_t bit = (uint64_t)1 << which % 64;
 
-    if (enc->prefix.failed) { /* an id of kilobytes: no provider's, and not ours to shorten */
-        out->failed = true;
-    }
-    fh_buf_append(out, fh_buf_slice(&enc->prefix));
-    fh_buf_append(out, FH_LIT("{\"index\":"));
-    fh_buf_u64(out, choice);
-    fh_buf_append(out, FH_LIT(",\"delta\":{"));
+    fh_buf_clear(&enc->line);
+    fh_openai_chat_add_prefix(&enc->line, enc->prefix);
+    fh_buf_append(&enc->line, FH_LIT("{\"index\":"));
+    fh_buf_u64(&enc->line, t->event->choice);
+    fh_buf_append(&enc->line, FH_LIT(",\"delta\":{"));
     if ((enc->greeted[which / 64] & bit) == 0) {
         /* openai "stream()": the first delta of a choice has its role */
         enc->greeted[which / 64] |= bit;
-        fh_buf_append(out, FH_LIT("\"role\":\"assistant\""));
+        fh_buf_append(&enc->line, FH_LIT("\"role\":\"assistant\""));
     }
 }
 
-/* next_member writes the comma between members of a delta, where one is needed. */
-static void next_member(struct fh_buf *out)
+/* add_key begins a member of the delta: `key` with its quotes and colon. */
+static void add_key(struct telling *t, struct fh_slice key)
 {
-    if (out->len > 0 && out->ptr[out->len - 1] != '{') {
-        fh_buf_byte(out, ',');
+    struct fh_buf *line = &t->enc->line;
+
+    fh_buf_append(line,
+                  line->len > 0 && line->ptr[line->len - 1] != '{' ? FH_LIT(",") : FH_NONE);
+    fh_buf_append(line, key);
+}
+
+static void send(struct encoder *enc, struct fh_buf *out)
+{
+    if (enc->line.failed) {
+        out->failed = true;
+    } else {
+        fh_frame_write(out, enc->frame.framing, FH_NONE, fh_buf_slice(&enc->line));
     }
 }
 
-/* add_start_extras writes what the first chunk alone has: all that is not in the prefix. */
-static void add_start_extras(const struct encoder *enc, struct fh_buf *out,
-                             struct fh_arena *scratch, const struct fh_event *start)
+static void close_chunk(struct telling *t, struct fh_slice finish)
 {
-    for (const struct fh_extra *e = start->extras.first; e != NULL; e = e->next) {
-        bool repeated = false;
-
-        for (size_t i = 0; i < enc->repeated_count; i++) {
-            repeated = repeated || enc->repeated[i].source == e;
-        }
-        if (!repeated) {
-            add_member(out, scratch, e);
-        }
-    }
-}
-
-static void close_chunk(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                        const struct fh_event *event, struct fh_slice finish)
-{
-    bool more = event->extras.first != NULL && is_ours(event);
+    struct fh_buf *line = &t->enc->line;
+    bool more = t->event->extras.first != NULL && t->ours;
 
     if (more) {
-        add_extras(out, scratch, event, FH_LIT("/choices/#/delta"));
-        add_extras(out, scratch, event, FH_LIT("/choices/#/message"));
+        add_extras(t, FH_LIT("/choices/#/delta"));
+        add_extras(t, FH_LIT("/choices/#/message"));
     }
     if (finish.len > 0) {
-        fh_buf_append(out, FH_LIT("},\"finish_reason\":"));
-        fh_json_quote(out, finish);
+        fh_buf_append(line, FH_LIT("},\"finish_reason\":"));
+        fh_json_quote(line, finish);
     } else {
-        fh_buf_append(out, FH_LIT("},\"finish_reason\":null"));
+        fh_buf_append(line, FH_LIT("},\"finish_reason\":null"));
     }
     if (more) {
-        add_extras(out, scratch, event, FH_LIT("/choices/#"));
+        add_extras(t, FH_LIT("/choices/#"));
     }
-    fh_buf_append(out, FH_LIT("}]"));
-    if (more && event->kind == FH_EVENT_START) {
-        add_start_extras(enc, out, scratch, event);
+    fh_buf_append(line, FH_LIT("}]"));
+    if (more && t->event->kind == FH_EVENT_START) {
+        fh_openai_chat_add_start_extras(t->enc->prefix, line, t->scratch, t->event);
     } else if (more) {
-        add_top_extras(enc, out, scratch, event);
+        fh_openai_chat_add_top_extras(t->enc->prefix, line, t->scratch, t->event);
     }
-    fh_buf_append(out, FH_LIT("}\n\n"));
+    fh_buf_byte(line, '}');
+    send(t->enc, t->out);
 }
 
-static void say(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                const struct fh_event *event, struct fh_slice key)
+static void say(struct telling *t, struct fh_slice key)
 {
-    open_chunk(enc, out, event->choice);
-    next_member(out);
-    fh_buf_append(out, key);
-    fh_json_quote(out, event->text);
-    close_chunk(enc, out, scratch, event, FH_NONE);
+    open_chunk(t);
+    add_key(t, key);
+    fh_json_quote(&t->enc->line, t->event->text);
+    close_chunk(t, FH_NONE);
 }
+
+/* ---- tool calls ---- */
 
 static uint32_t add_ordinal(struct encoder *enc, const struct fh_event *event)
 {
@@ -311,91 +186,168 @@ static uint32_t ordinal_of(const struct encoder *enc, const struct fh_event *eve
     return 0;
 }
 
-static void close_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                       const struct fh_event *event)
+/* open_call begins a chunk about the call of that number. */
+static void open_call(struct telling *t, uint32_t number)
 {
-    add_extras(out, scratch, event, function_at);
-    fh_buf_byte(out, '}');
-    add_extras(out, scratch, event, call_at);
-    fh_buf_append(out, FH_LIT("}]"));
-    close_chunk(enc, out, scratch, event, FH_NONE);
+    open_chunk(t);
+    add_key(t, FH_LIT("\"tool_calls\":[{\"index\":"));
+    fh_buf_u64(&t->enc->line, number);
 }
 
-static void begin_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                       const struct fh_event *event)
+/* close_call closes a call that has a function in it. */
+static void close_call(struct telling *t)
 {
-    open_chunk(enc, out, event->choice);
-    next_member(out);
-    fh_buf_append(out, FH_LIT("\"tool_calls\":[{\"index\":"));
-    fh_buf_u64(out, add_ordinal(enc, event));
-    fh_buf_append(out, FH_LIT(",\"id\":"));
-    fh_json_quote(out, event->id);
-    fh_buf_append(out, FH_LIT(",\"type\":\"function\",\"function\":{\"name\":"));
-    fh_json_quote(out, event->name);
-    fh_buf_append(out, FH_LIT(",\"arguments\":\"\""));
-    close_call(enc, out, scratch, event);
+    add_extras(t, function_at);
+    fh_buf_byte(&t->enc->line, '}');
+    add_extras(t, call_at);
+    fh_buf_append(&t->enc->line, FH_LIT("}]"));
+    close_chunk(t, FH_NONE);
 }
 
-static void go_on_with_call(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                            const struct fh_event *event)
+static void begin_call(struct telling *t)
 {
-    open_chunk(enc, out, event->choice);
-    next_member(out);
-    fh_buf_append(out, FH_LIT("\"tool_calls\":[{\"index\":"));
-    fh_buf_u64(out, ordinal_of(enc, event));
-    fh_buf_append(out, FH_LIT(",\"function\":{\"arguments\":"));
-    fh_json_quote(out, event->text);
-    close_call(enc, out, scratch, event);
+    struct fh_buf *line = &t->enc->line;
+
+    open_call(t, add_ordinal(t->enc, t->event));
+    fh_buf_append(line, FH_LIT(",\"id\":"));
+    fh_json_quote(line, t->event->id);
+    fh_buf_append(line, FH_LIT(",\"type\":\"function\",\"function\":{\"name\":"));
+    fh_json_quote(line, t->event->name);
+    fh_buf_append(line, FH_LIT(",\"arguments\":\"\""));
+    close_call(t);
 }
 
-static void lose_block(const struct fh_event *event, struct fh_arena *scratch,
-                       const char *member, struct fh_loss *loss)
+static void go_on_with_call(struct telling *t)
 {
-    struct fh_buf pointer = fh_buf_in_arena(scratch, 128);
-
-    fh_buf_printf(&pointer, "/content/%u%s", event->index, member);
-    fh_loss_add(loss, fh_buf_slice(&pointer), NO_COUNTERPART);
+    open_call(t, ordinal_of(t->enc, t->event));
+    fh_buf_append(&t->enc->line, FH_LIT(",\"function\":{\"arguments\":"));
+    fh_json_quote(&t->enc->line, t->event->text);
+    close_call(t);
 }
 
-static void begin_block(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                        const struct fh_event *event, struct fh_loss *loss)
+static void sign_call(struct telling *t)
 {
-    if (event->block == FH_BLOCK_TOOL_CALL) {
-        begin_call(enc, out, scratch, event);
-    } else if (event->block == FH_BLOCK_OPAQUE && is_ours(event)) {
-        open_chunk(enc, out, event->choice);
-        next_member(out);
-        fh_buf_append(out, fh_openai_chat_is_custom(event->raw) ? FH_LIT("\"tool_calls\":[")
-                                                                : FH_LIT("\"content\":["));
-        fh_json_append_val(out, scratch, event->raw);
-        fh_buf_byte(out, ']');
-        close_chunk(enc, out, scratch, event, FH_NONE);
-    } else if (event->block == FH_BLOCK_OPAQUE || event->block == FH_BLOCK_REDACTED) {
-        lose_block(event, scratch, "", loss);
+    open_call(t, ordinal_of(t->enc, t->event));
+    fh_buf_append(&t->enc->line, FH_LIT(",\"extra_content\":"));
+    fh_openai_chat_print_call_signature(&t->enc->line, t->event);
+    fh_buf_append(&t->enc->line, FH_LIT("}]"));
+    close_chunk(t, FH_NONE);
+}
+
+/* show_held tells what was held of the choice, if there is anything. */
+static void show_held(struct telling *t)
+{
+    const struct fh_event plain = {.choice = t->event->choice};
+    struct telling held = {t->enc, t->out, t->scratch, &plain, t->loss, false};
+
+    if (fh_openai_chat_holds(t->enc->held, t->event->choice, t->loss)) {
+        open_chunk(&held);
+        add_key(&held, FH_NONE);
+        fh_openai_chat_add_held(&t->enc->line, t->scratch, t->enc->held, t->event->choice);
+        close_chunk(&held, FH_NONE);
     }
+}
+
+/* ---- sound ---- */
+
+static void begin_sound(struct telling *t)
+{
+    struct fh_buf *line = &t->enc->line;
+    struct fh_slice id[] = {FH_LIT("audio_"), t->enc->frame.request_id};
+
+    open_chunk(t);
+    add_key(t, FH_LIT("\"audio\":{\"id\":"));
+    fh_json_quote(line, fh_concat(t->scratch, id, FH_LEN(id)));
+    /* nobody keeps it: it cannot be referred to afterwards */
+    fh_buf_append(line, FH_LIT(",\"transcript\":\"\",\"expires_at\":"));
+    fh_buf_u64(line, t->enc->frame.created_s);
+    fh_buf_byte(line, '}');
+    close_chunk(t, FH_NONE);
+}
+
+static void go_on_with_sound(struct telling *t)
+{
+    open_chunk(t);
+    add_key(t, FH_LIT("\"audio\":{\"data\":"));
+    fh_json_quote(&t->enc->line, t->event->text);
+    fh_buf_byte(&t->enc->line, '}');
+    close_chunk(t, FH_NONE);
+}
+
+/* ---- blocks, usage, end ---- */
+
+static void begin_opaque(struct telling *t)
+{
+    open_chunk(t);
+    add_key(t, fh_openai_chat_is_custom(t->event->raw) ? FH_LIT("\"tool_calls\":[")
+                                                       : FH_LIT("\"content\":["));
+    fh_json_append_val(&t->enc->line, t->scratch, t->event->raw);
+    fh_buf_byte(&t->enc->line, ']');
+    close_chunk(t, FH_NONE);
+}
+
+static void begin_block(struct telling *t)
+{
+    switch (t->event->block) {
+    case FH_BLOCK_TOOL_CALL:
+        begin_call(t);
+        break;
+    case FH_BLOCK_OPAQUE:
+        if (t->ours) {
+            begin_opaque(t);
+        }
+        break;
+    case FH_BLOCK_THINKING:
+    case FH_BLOCK_REDACTED:
+    case FH_BLOCK_IMAGE:
+        fh_openai_chat_hold(t->enc->held, t->event);
+        break;
+    case FH_BLOCK_AUDIO:
+        begin_sound(t);
+        break;
+    case FH_BLOCK_TEXT:
+    case FH_BLOCK_DOCUMENT:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_TOOL_RESULT:
+    case FH_BLOCK_REFUSAL:
+    case FH_BLOCK_KINDS:
+        break; /* nobody is told */
+    }
+}
+
+static void think(struct telling *t)
+{
+    bool short_name =
+        t->ours && fh_eq(t->event->name, FH_LIT("reasoning")); /* providers differ */
+
+    if (!t->ours) {
+        fh_openai_chat_hold(t->enc->held, t->event);
+    }
+    say(t, short_name ? FH_LIT("\"reasoning\":") : FH_LIT("\"reasoning_content\":"));
 }
 
 /* note_usage prints the usage as it is now known. It is shown once, at the end, where clients
  * expect it. */
-static void note_usage(struct encoder *enc, struct fh_arena *scratch,
-                       const struct fh_event *event)
+static void note_usage(struct telling *t)
 {
     static const struct fh_extras none = {0};
+    struct encoder *enc = t->enc;
 
-    fh_usage_merge(&enc->counts, &event->usage);
+    fh_usage_merge(&enc->counts, &t->event->usage);
     enc->has_usage = true;
     if (!enc->frame.include_usage) {
         return;
     }
-    for (int with_extras = is_ours(event); with_extras >= 0; with_extras--) {
-        yyjson_mut_doc *doc = fh_json_new(scratch);
+    for (int with_extras = t->ours; with_extras >= 0; with_extras--) {
+        struct fh_writer w = {
+            .doc = fh_json_new(t->scratch), .scratch = t->scratch, .ours = true};
 
         fh_buf_clear(&enc->usage);
-        fh_json_append(&enc->usage, scratch,
-                       fh_openai_chat_write_usage(doc, &enc->counts,
-                                                  with_extras > 0 ? &event->extras : &none));
+        fh_json_append(&enc->usage, t->scratch,
+                       fh_openai_chat_write_usage(&w, &enc->counts,
+                                                  with_extras > 0 ? &t->event->extras : &none));
         if (with_extras > 0) {
-            add_top_extras(enc, &enc->usage, scratch, event);
+            fh_openai_chat_add_top_extras(enc->prefix, &enc->usage, t->scratch, t->event);
         }
         if (!enc->usage.failed) {
             return; /* else again, without what the provider added */
@@ -406,53 +358,102 @@ static void note_usage(struct encoder *enc, struct fh_arena *scratch,
 static void end(struct encoder *enc, struct fh_buf *out)
 {
     if (enc->has_usage && enc->frame.include_usage) {
-        for (size_t i = 0; i < enc->repeated_count; i++) {
-            enc->repeated[i].stopped =
-                enc->repeated[i].stopped || enc->repeated[i].stops_at_end;
-        }
-        print_prefix(enc);
-        fh_buf_append(out, fh_buf_slice(&enc->prefix));
-        fh_buf_append(out, FH_LIT("],\"usage\":"));
-        fh_buf_append(out, fh_buf_slice(&enc->usage));
-        fh_buf_append(out, FH_LIT("}\n\n"));
+        fh_openai_chat_prefix_end(enc->prefix);
+        fh_buf_clear(&enc->line);
+        fh_openai_chat_add_prefix(&enc->line, enc->prefix);
+        fh_buf_append(&enc->line, FH_LIT("],\"usage\":"));
+        fh_buf_append(&enc->line, fh_buf_slice(&enc->usage));
+        fh_buf_byte(&enc->line, '}');
+        send(enc, out);
     }
-    fh_buf_append(out, FH_LIT("data: [DONE]\n\n"));
+    fh_frame_write(out, enc->frame.framing, FH_NONE, FH_LIT("[DONE]"));
 }
 
 /* add_extra writes a chunk that holds nothing but extras. */
-static void add_extra(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                      const struct fh_event *event)
+static void add_extra(struct telling *t)
 {
-    bool in_call = fh_openai_chat_any(&event->extras, call_at);
-    bool in_function = fh_openai_chat_any(&event->extras, function_at);
+    bool in_call = fh_openai_chat_any(&t->event->extras, call_at);
+    bool in_function = fh_openai_chat_any(&t->event->extras, function_at);
 
-    if (!is_ours(event)) {
+    if (!t->ours || t->event->extras.first == NULL) {
         return;
     }
-    open_chunk(enc, out, event->choice);
-    if (in_call || in_function) {
-        next_member(out);
-        fh_buf_append(out, FH_LIT("\"tool_calls\":[{\"index\":"));
-        fh_buf_u64(out, ordinal_of(enc, event));
-        if (in_function) {
-            fh_buf_append(out, FH_LIT(",\"function\":{"));
-            add_extras(out, scratch, event, function_at);
-            fh_buf_byte(out, '}');
-        }
-        add_extras(out, scratch, event, call_at);
-        fh_buf_append(out, FH_LIT("}]"));
+    if (!in_call && !in_function) {
+        open_chunk(t);
+        close_chunk(t, FH_NONE);
+        return;
     }
-    close_chunk(enc, out, scratch, event, FH_NONE);
+    open_call(t, ordinal_of(t->enc, t->event));
+    if (in_function) {
+        fh_buf_append(&t->enc->line, FH_LIT(",\"function\":{"));
+        add_extras(t, function_at);
+        fh_buf_byte(&t->enc->line, '}');
+    }
+    add_extras(t, call_at);
+    fh_buf_append(&t->enc->line, FH_LIT("}]"));
+    close_chunk(t, FH_NONE);
 }
 
-static void finish(struct encoder *enc, struct fh_buf *out, struct fh_arena *scratch,
-                   const struct fh_event *event, struct fh_loss *loss)
+static void tell(struct telling *t)
 {
-    if (event->stop_sequence.len > 0) {
-        fh_loss_add(loss, FH_LIT("/stop_sequence"), "is not named in openai_chat");
+    switch (t->event->kind) {
+    case FH_EVENT_START:
+        open_chunk(t);
+        add_key(t, FH_LIT("\"content\":\"\""));
+        close_chunk(t, FH_NONE);
+        break;
+    case FH_EVENT_BLOCK_START:
+        begin_block(t);
+        break;
+    case FH_EVENT_TEXT:
+        say(t, FH_LIT("\"content\":"));
+        break;
+    case FH_EVENT_THINKING:
+        think(t);
+        break;
+    case FH_EVENT_REFUSAL:
+        say(t, FH_LIT("\"refusal\":"));
+        break;
+    case FH_EVENT_ARGUMENTS:
+        go_on_with_call(t);
+        break;
+    case FH_EVENT_SIGNATURE:
+        if (t->event->block == FH_BLOCK_TOOL_CALL) {
+            sign_call(t);
+        } else {
+            fh_openai_chat_hold(t->enc->held, t->event);
+        }
+        break;
+    case FH_EVENT_DATA:
+        if (t->event->block == FH_BLOCK_AUDIO) {
+            go_on_with_sound(t);
+        } else {
+            fh_openai_chat_hold(t->enc->held, t->event);
+        }
+        break;
+    case FH_EVENT_EXTRA:
+    case FH_EVENT_CITATIONS:
+    case FH_EVENT_BLOCK_STOP: /* nobody is told: the next block or the finish shows it */
+        add_extra(t);
+        break;
+    case FH_EVENT_FINISH:
+        show_held(t);
+        open_chunk(t);
+        close_chunk(t, fh_openai_chat_finish_word(t->event, t->ours));
+        break;
+    case FH_EVENT_USAGE:
+        note_usage(t);
+        break;
+    case FH_EVENT_ERROR:
+        fh_openai_chat_encode_fault(t->out, t->scratch, t->enc->frame.request_id,
+                                    &t->event->fault, t->enc->frame.framing);
+        break;
+    case FH_EVENT_END:
+        end(t->enc, t->out);
+        break;
+    case FH_EVENT_PING:
+        break;
     }
-    open_chunk(enc, out, event->choice);
-    close_chunk(enc, out, scratch, event, fh_openai_chat_finish_word(event));
 }
 
 void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
@@ -460,68 +461,22 @@ void fh_openai_chat_encode_stream(void *encoder, struct fh_buf *out, struct fh_a
 {
     static const struct fh_event no_start = {.kind = FH_EVENT_START};
     struct encoder *enc = encoder;
+    struct telling t = {enc, out, scratch, event, loss, event->dialect == enc->flavour->id};
 
     if (event->kind == FH_EVENT_PING) { /* may come before the start */
-        fh_buf_append(out, FH_LIT(": ping\n\n"));
+        fh_openai_chat_encode_ping(out, enc->frame.framing);
         return;
     }
-    if (enc->prefix.len == 0 && !enc->prefix.failed) {
-        begin(enc, scratch, event->kind == FH_EVENT_START ? event : &no_start);
+    if (!fh_openai_chat_prefix_begun(enc->prefix)) {
+        fh_openai_chat_prefix_begin(enc->prefix, scratch, &enc->frame,
+                                    event->kind == FH_EVENT_START ? event : &no_start, t.ours);
     }
-    if (!is_ours(event)) {
-        fh_extras_lose(&event->extras, loss, NO_COUNTERPART);
-    } else if (event->kind != FH_EVENT_START) {
-        stop_repeating(enc, scratch, event);
+    if (t.ours && event->kind != FH_EVENT_START) {
+        fh_openai_chat_prefix_note(enc->prefix, scratch, event);
     }
-    switch (event->kind) {
-    case FH_EVENT_START:
-        open_chunk(enc, out, 0);
-        fh_buf_append(out, FH_LIT(",\"content\":\"\""));
-        close_chunk(enc, out, scratch, event, FH_NONE);
-        break;
-    case FH_EVENT_BLOCK_START:
-        begin_block(enc, out, scratch, event, loss);
-        break;
-    case FH_EVENT_TEXT:
-        say(enc, out, scratch, event, FH_LIT("\"content\":"));
-        break;
-    case FH_EVENT_THINKING:
-        say(enc, out, scratch, event,
-            fh_eq(event->name, FH_LIT("reasoning")) ? FH_LIT("\"reasoning\":")
-                                                    : FH_LIT("\"reasoning_content\":"));
-        break;
-    case FH_EVENT_REFUSAL:
-        say(enc, out, scratch, event, FH_LIT("\"refusal\":"));
-        break;
-    case FH_EVENT_ARGUMENTS:
-        go_on_with_call(enc, out, scratch, event);
-        break;
-    case FH_EVENT_SIGNATURE:
-        if (!enc->signature_lost) {
-            lose_block(event, scratch, "/signature", loss);
-            enc->signature_lost = true;
-        }
-        break;
-    case FH_EVENT_EXTRA:
-        add_extra(enc, out, scratch, event);
-        break;
-    case FH_EVENT_FINISH:
-        finish(enc, out, scratch, event, loss);
-        break;
-    case FH_EVENT_USAGE:
-        note_usage(enc, scratch, event);
-        break;
-    case FH_EVENT_ERROR:
-        fh_openai_chat_encode_fault(out, scratch, enc->frame.request_id, &event->fault,
-                                    FH_FRAMING_SSE);
-        break;
-    case FH_EVENT_END:
-        end(enc, out);
-        break;
-    case FH_EVENT_DATA:
-    case FH_EVENT_CITATIONS:
-    case FH_EVENT_PING:
-    case FH_EVENT_BLOCK_STOP:
-        break; /* nobody is told: the next block or the finish shows it */
+    if (t.ours && fh_openai_chat_is_echo(event)) {
+        add_extra(&t);
+    } else {
+        tell(&t);
     }
 }

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "wire/frames.h"
+
 enum { FIRST_LINE_MAX = 300 };
 
 /* Words in `code` or `type` that say more than a status does. */
@@ -164,7 +166,12 @@ void fh_openai_chat_encode_fault(struct fh_buf *out, struct fh_arena *scratch,
     } else {
         (void)yyjson_mut_obj_add_null(doc, error, "code");
     }
-    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("data: ") : FH_NONE);
-    fh_json_append(out, scratch, root);
-    fh_buf_append(out, framing == FH_FRAMING_SSE ? FH_LIT("\n\n") : FH_NONE);
+    if (framing == FH_FRAMING_NONE) {
+        fh_json_append(out, scratch, root);
+        return;
+    }
+    struct fh_buf line = fh_buf_in_arena(scratch, SIZE_MAX / 4);
+
+    fh_json_append(&line, scratch, root);
+    fh_frame_write(out, framing, FH_NONE, fh_buf_slice(&line));
 }

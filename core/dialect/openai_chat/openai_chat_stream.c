@@ -14,6 +14,7 @@ struct told {
 };
 
 struct decoder {
+    const struct fh_openai_chat_flavour *flavour;
     struct fh_arena *arena;
     struct fh_openai_chat_turn *turn;
     struct fh_slice held; /* Azure's first chunk: no id, no model, no choices */
@@ -29,10 +30,12 @@ static const struct fh_slice top_keys[] = {
 };
 static const struct fh_openai_chat_names top = {top_keys, FH_LEN(top_keys)};
 
-void *fh_openai_chat_decoder_new(struct fh_arena *arena)
+void *fh_openai_chat_decoder_new(const struct fh_openai_chat_flavour *flavour,
+                                 struct fh_arena *arena)
 {
     struct decoder *dec = fh_new(arena, struct decoder);
 
+    dec->flavour = flavour;
     dec->arena = arena;
     dec->turn = fh_openai_chat_turn_new(arena);
     return dec;
@@ -146,11 +149,12 @@ static enum fh_rc read_chunk(struct decoder *dec, struct fh_events *out, yyjson_
     yyjson_val *choices = fh_json_get(root, choices_at.key);
     yyjson_val *usage = fh_json_get(root, FH_LIT("usage"));
     yyjson_arr_iter iter = yyjson_arr_iter_with(choices);
+    struct fh_reader r = {.arena = out->arena, .why = why};
     struct fh_extras extras = {0};
     bool first = !dec->started;
 
     if (choices != NULL && !yyjson_is_arr(choices) && !yyjson_is_null(choices)) {
-        return fh_openai_chat_wrong(why, out->arena, &choices_at, "a list", choices);
+        return fh_read_wrong(&r, &choices_at, "a list", choices);
     }
     if (first) {
         start(dec, out, root);
@@ -188,10 +192,10 @@ enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
                                         const struct fh_frame *wire, struct fh_complaint *why)
 {
     struct decoder *dec = decoder;
-    struct fh_error error = {0};
+    struct fh_reader r = {.arena = out->arena, .why = why};
     yyjson_val *root = NULL;
 
-    out->dialect = FH_DIALECT_OPENAI_CHAT;
+    out->dialect = dec->flavour->id;
     if (wire->data.len == 0) { /* a comment: the provider is alive */
         (void)fh_event_push(out, FH_EVENT_PING);
         return FH_OK;
@@ -201,12 +205,7 @@ enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
         (void)fh_event_push(out, FH_EVENT_END);
         return FH_OK;
     }
-    if (fh_json_parse(out->arena, wire->data, &root, &error) != FH_OK) {
-        return fh_openai_chat_bad_json(why, out->arena, &error);
-    }
-    if (!yyjson_is_obj(root)) {
-        return fh_openai_chat_wrong(why, out->arena, NULL, "a chunk, an object", root);
-    }
+    FH_TRY(fh_read_document(&r, wire->data, &root));
     yyjson_val *fault = fh_openai_chat_error_in(root);
 
     if (fault == NULL && fh_eq(wire->name, FH_LIT("error"))) {

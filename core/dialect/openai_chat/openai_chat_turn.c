@@ -34,6 +34,10 @@ struct fh_openai_chat_choice {
     bool finished;
     enum fh_block_kind said;
     uint32_t said_at;
+    uint32_t text_at; /* the last block of text */
+    uint64_t thought; /* the provider's number of the detail that is being thought */
+    bool sounding; /* a block of sound is open, its index is `sound_at`; words go on beside */
+    uint32_t sound_at;
     struct call *calls;
     uint32_t call_count, call_room;
 };
@@ -103,8 +107,22 @@ static void stop_saying(struct fh_openai_chat_choice *choice, struct fh_events *
     }
 }
 
+static void start_saying(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                         enum fh_block_kind kind)
+{
+    if (!choice->saying || choice->said != kind) {
+        stop_saying(choice, out);
+        choice->saying = true;
+        choice->said = kind;
+        choice->said_at = choice->blocks++;
+        choice->text_at = kind == FH_BLOCK_TEXT ? choice->said_at : choice->text_at;
+        (void)push(choice, out, FH_EVENT_BLOCK_START, kind, choice->said_at);
+    }
+}
+
 enum fh_rc fh_openai_chat_say(struct fh_openai_chat_choice *choice, struct fh_events *out,
-                              enum fh_block_kind kind, struct fh_slice text)
+                              enum fh_block_kind kind, struct fh_slice text,
+                              struct fh_slice member)
 {
     static const enum fh_event_kind says[] = {
         [FH_BLOCK_TEXT] = FH_EVENT_TEXT,
@@ -118,24 +136,118 @@ enum fh_rc fh_openai_chat_say(struct fh_openai_chat_choice *choice, struct fh_ev
     if (choice->finished) {
         return FH_E_CONFLICT;
     }
-    if (!choice->saying || choice->said != kind) {
-        stop_saying(choice, out);
-        choice->saying = true;
-        choice->said = kind;
-        choice->said_at = choice->blocks++;
-        (void)push(choice, out, FH_EVENT_BLOCK_START, kind, choice->said_at);
-    }
-    push(choice, out, says[kind], kind, choice->said_at)->text = text;
+    start_saying(choice, out, kind);
+    struct fh_event *event = push(choice, out, says[kind], kind, choice->said_at);
+
+    event->text = text;
+    event->name = member;
     return FH_OK;
 }
 
-void fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,
-                           yyjson_val *raw)
+/* whole adds a block that comes at once; its start is for the caller to fill. */
+static struct fh_event *whole(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                              enum fh_block_kind kind)
 {
     stop_saying(choice, out);
-    push(choice, out, FH_EVENT_BLOCK_START, FH_BLOCK_OPAQUE, choice->blocks)->raw = raw;
-    (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_OPAQUE, choice->blocks);
-    choice->blocks++;
+    return push(choice, out, FH_EVENT_BLOCK_START, kind, choice->blocks++);
+}
+
+void fh_openai_chat_next_thought(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                 uint64_t index)
+{
+    if (choice->said == FH_BLOCK_THINKING && choice->thought != index) {
+        stop_saying(choice, out);
+    }
+    choice->thought = index;
+}
+
+enum fh_rc fh_openai_chat_think(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                const struct fh_openai_chat_detail *detail, bool text)
+{
+    struct fh_event *event = NULL;
+
+    if (choice->finished) {
+        return FH_E_CONFLICT;
+    }
+    if (detail->has_index) {
+        fh_openai_chat_next_thought(choice, out, detail->index);
+    }
+    if (detail->kind == FH_BLOCK_REDACTED) {
+        event = whole(choice, out, FH_BLOCK_REDACTED);
+        event->text = detail->data;
+        event->signer = detail->signer;
+        (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_REDACTED, choice->blocks - 1);
+        return FH_OK;
+    }
+    if (text) {
+        FH_TRY(fh_openai_chat_say(choice, out, FH_BLOCK_THINKING, detail->text,
+                                  FH_LIT("reasoning_details")));
+    }
+    if (detail->signature.len > 0) { /* it ends the thought; Gemini's come without words */
+        start_saying(choice, out, FH_BLOCK_THINKING);
+        event = push(choice, out, FH_EVENT_SIGNATURE, FH_BLOCK_THINKING, choice->said_at);
+        event->text = detail->signature;
+        event->signer = detail->signer;
+        stop_saying(choice, out);
+    }
+    return FH_OK;
+}
+
+enum fh_rc fh_openai_chat_image(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                struct fh_slice media_type, struct fh_slice data)
+{
+    if (choice->finished) {
+        return FH_E_CONFLICT;
+    }
+    whole(choice, out, FH_BLOCK_IMAGE)->media_type = media_type;
+    push(choice, out, FH_EVENT_DATA, FH_BLOCK_IMAGE, choice->blocks - 1)->text = data;
+    (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_IMAGE, choice->blocks - 1);
+    return FH_OK;
+}
+
+enum fh_rc fh_openai_chat_audio(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                struct fh_slice data)
+{
+    if (choice->finished) {
+        return FH_E_CONFLICT;
+    }
+    if (!choice->sounding) {
+        choice->sounding = true;
+        choice->sound_at = choice->blocks++;
+        (void)push(choice, out, FH_EVENT_BLOCK_START, FH_BLOCK_AUDIO, choice->sound_at);
+    }
+    push(choice, out, FH_EVENT_DATA, FH_BLOCK_AUDIO, choice->sound_at)->text = data;
+    return FH_OK;
+}
+
+struct fh_event *fh_openai_chat_cite(struct fh_openai_chat_choice *choice,
+                                     struct fh_events *out)
+{
+    return choice->finished
+               ? NULL
+               : push(choice, out, FH_EVENT_CITATIONS, FH_BLOCK_TEXT, choice->text_at);
+}
+
+bool fh_openai_chat_is_echo(const struct fh_event *event)
+{
+    bool beside = event->block == FH_BLOCK_REDACTED || event->block == FH_BLOCK_IMAGE ||
+                  event->block == FH_BLOCK_AUDIO;
+    bool elsewhere = event->kind == FH_EVENT_THINKING || event->kind == FH_EVENT_TEXT;
+
+    return event->kind == FH_EVENT_SIGNATURE || event->kind == FH_EVENT_DATA || beside ||
+           (elsewhere && (fh_eq(event->name, FH_LIT("reasoning_details")) ||
+                          fh_eq(event->name, FH_LIT("audio"))));
+}
+
+enum fh_rc fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,
+                                 yyjson_val *raw)
+{
+    if (choice->finished) {
+        return FH_E_CONFLICT;
+    }
+    whole(choice, out, FH_BLOCK_OPAQUE)->raw = raw;
+    (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_OPAQUE, choice->blocks - 1);
+    return FH_OK;
 }
 
 bool fh_openai_chat_is_custom(yyjson_val *raw)
@@ -250,21 +362,31 @@ enum fh_rc fh_openai_chat_call(struct fh_openai_chat_choice *choice, struct fh_e
                    fragment->name);
     }
     fragment->block = call->block;
-    if (fragment->arguments.len == 0) {
-        return FH_OK;
-    }
-    if (!call->begun) {
+    if (!call->begun && fragment->arguments.len + fragment->signature.len > 0) {
         *what = "arguments of a call that has no name yet";
         return FH_E_MISSING;
     }
-    push(choice, out, FH_EVENT_ARGUMENTS, FH_BLOCK_TOOL_CALL, call->block)->text =
-        fragment->arguments;
+    if (fragment->arguments.len > 0) {
+        push(choice, out, FH_EVENT_ARGUMENTS, FH_BLOCK_TOOL_CALL, call->block)->text =
+            fragment->arguments;
+    }
+    if (fragment->signature.len > 0) {
+        struct fh_event *event =
+            push(choice, out, FH_EVENT_SIGNATURE, FH_BLOCK_TOOL_CALL, call->block);
+
+        event->text = fragment->signature;
+        event->signer = fragment->signer;
+    }
     return FH_OK;
 }
 
 static void close_choice(struct fh_openai_chat_choice *choice, struct fh_events *out)
 {
     stop_saying(choice, out);
+    if (choice->sounding) {
+        (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_AUDIO, choice->sound_at);
+        choice->sounding = false;
+    }
     for (uint32_t i = 0; i < choice->call_count && !choice->finished; i++) {
         if (choice->calls[i].begun) {
             (void)push(choice, out, FH_EVENT_BLOCK_STOP, FH_BLOCK_TOOL_CALL,

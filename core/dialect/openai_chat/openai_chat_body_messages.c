@@ -1,0 +1,404 @@
+/* openai_chat_body_messages.c: messages of blocks become messages of this dialect.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "openai_chat.h"
+
+#include "chat/media.h"
+
+void fh_openai_chat_write_cache(struct fh_writer *w, yyjson_mut_val *obj, enum fh_cache cache)
+{
+    if (cache == FH_CACHE_NONE) {
+        return;
+    }
+    yyjson_mut_val *control = fh_write_in(w, obj, "cache_control");
+
+    fh_write_word(w, control, "type", "ephemeral");
+    fh_write_given(w, control, "ttl", fh_openai_chat_lives[cache]);
+}
+
+/* ---- parts ---- */
+
+static void write_part_cache(struct fh_writer *w, const struct fh_block *block,
+                             yyjson_mut_val *part)
+{
+    if (block->cache_at.ptr != NULL) {
+        fh_write_word(w, fh_write_in(w, part, "prompt_cache_breakpoint"), "mode", "explicit");
+    } else {
+        fh_openai_chat_write_cache(w, part, block->cache);
+    }
+}
+
+/* url_of puts base64 data into a URL; data that came without a type goes back without one. */
+static struct fh_slice url_of(struct fh_writer *w, const struct fh_block *block)
+{
+    return block->source == FH_SOURCE_BASE64 && block->media_type.len > 0
+               ? fh_data_url(w->scratch, block->media_type, block->data)
+               : block->data;
+}
+
+static void write_url(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part,
+                      const char *key)
+{
+    fh_write_word(w, part, "type", key);
+    if (w->ours && block->from_string) {
+        fh_write_text(w, part, key, url_of(w, block));
+        return;
+    }
+    yyjson_mut_val *image = fh_write_in(w, part, key);
+
+    fh_write_text(w, image, "url", url_of(w, block));
+    fh_write_given(w, image, "detail", block->detail);
+    fh_write_extras(w, &block->extras,
+                    block->kind == FH_BLOCK_IMAGE ? "/messages/#/content/#/image_url"
+                                                  : "/messages/#/content/#/video_url",
+                    image);
+}
+
+static void write_audio(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
+{
+    struct fh_slice format = block->media_type;
+
+    (void)!fh_take(&format, FH_LIT("audio/"));
+    fh_write_word(w, part, "type", "input_audio");
+    yyjson_mut_val *audio = fh_write_in(w, part, "input_audio");
+
+    fh_write_text(w, audio, "data", block->data);
+    fh_write_text(w, audio, "format", format);
+    fh_write_extras(w, &block->extras, "/messages/#/content/#/input_audio", audio);
+}
+
+/* Files are PDFs here; plain text is just text. */
+static void write_plain(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
+{
+    fh_write_word(w, part, "type", "text");
+    fh_write_text(w, part, "text", block->data);
+    if (block->name.len > 0) {
+        fh_loss_add(w->loss, block->pointer, "its title: a text part has none");
+    }
+}
+
+static void write_file(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
+{
+    if (block->source == FH_SOURCE_TEXT) {
+        write_plain(w, block, part);
+        return;
+    }
+    fh_write_word(w, part, "type", "file");
+    yyjson_mut_val *file = fh_write_in(w, part, "file");
+
+    if (block->source == FH_SOURCE_FILE) {
+        fh_write_text(w, file, "file_id", block->data);
+    } else {
+        fh_write_text(w, file, "file_data", url_of(w, block));
+    }
+    /* openai/chat "file": bytes without a name are refused */
+    fh_write_given(w, file, "filename",
+                   block->name.ptr == NULL && !w->ours ? FH_LIT("document.pdf") : block->name);
+    fh_write_extras(w, &block->extras, "/messages/#/content/#/file", file);
+}
+
+static void write_words(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
+{
+    const char *word = block->kind == FH_BLOCK_REFUSAL ? "refusal" : "text";
+
+    fh_write_word(w, part, "type", word);
+    fh_write_text(w, part, word, block->text);
+}
+
+static void write_part(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *parts)
+{
+    yyjson_mut_val *part = yyjson_mut_obj(w->doc);
+
+    if (block->kind == FH_BLOCK_OPAQUE) {
+        (void)yyjson_mut_arr_append(parts, yyjson_val_mut_copy(w->doc, block->raw));
+        return;
+    }
+    (void)yyjson_mut_arr_append(parts, part);
+    if (block->kind == FH_BLOCK_IMAGE) {
+        write_url(w, block, part, "image_url");
+    } else if (block->kind == FH_BLOCK_VIDEO) {
+        write_url(w, block, part, "video_url");
+    } else if (block->kind == FH_BLOCK_DOCUMENT) {
+        write_file(w, block, part);
+    } else if (block->kind == FH_BLOCK_AUDIO) {
+        write_audio(w, block, part);
+    } else {
+        write_words(w, block, part);
+    }
+    write_part_cache(w, block, part);
+    fh_write_extras(w, &block->extras, "/messages/#/content/#", part);
+}
+
+/* ---- messages ---- */
+
+/* write_content writes the member `content`: a string where it was one, or where one text is all
+ * there is (every compatible server reads that), else a list of parts. */
+static void write_content(struct fh_writer *w, yyjson_mut_val *message, yyjson_mut_val *parts,
+                          bool string)
+{
+    yyjson_mut_val *text = yyjson_mut_obj_get(yyjson_mut_arr_get_first(parts), "text");
+
+    if (yyjson_mut_arr_size(parts) == 1 && string && text != NULL) {
+        /* the value moves: the part that held it is left out */
+        (void)yyjson_mut_obj_add_val(w->doc, message, "content", text);
+    } else if (yyjson_mut_arr_size(parts) > 0) {
+        (void)yyjson_mut_obj_add_val(w->doc, message, "content", parts);
+    }
+}
+
+static bool wants_string(const struct fh_writer *w, const struct fh_blocks *content)
+{
+    return !w->ours || (content->first != NULL && content->first->from_string);
+}
+
+static yyjson_mut_val *add_message(struct fh_writer *w, yyjson_mut_val *messages,
+                                   enum fh_role role)
+{
+    yyjson_mut_val *message = yyjson_mut_arr_add_obj(w->doc, messages);
+
+    fh_write_text(w, message, "role", fh_openai_chat_roles[role]);
+    return message;
+}
+
+static void write_call(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *calls)
+{
+    if (block->kind == FH_BLOCK_OPAQUE) {
+        (void)yyjson_mut_arr_append(calls, yyjson_val_mut_copy(w->doc, block->raw));
+        return;
+    }
+    yyjson_mut_val *call = yyjson_mut_arr_add_obj(w->doc, calls);
+
+    fh_write_given(w, call, "id", block->id);
+    fh_write_word(w, call, "type", "function");
+    yyjson_mut_val *function = fh_write_in(w, call, "function");
+
+    fh_write_text(w, function, "name", block->name);
+    if (!w->ours || block->arguments.ptr != NULL) {
+        fh_write_text(w, function, "arguments", block->arguments);
+    }
+    fh_write_extras(w, &block->extras, "/messages/#/tool_calls/#/function", function);
+    fh_write_extras(w, &block->extras, "/messages/#/tool_calls/#", call);
+}
+
+/* write_result writes a tool's answer as a message of its own. What is no text cannot stand in it
+ * and follows in the user's message, `beside`. */
+static void write_result(struct fh_writer *w, const struct fh_block *block,
+                         yyjson_mut_val *messages, yyjson_mut_val *beside,
+                         const struct fh_extras *extras)
+{
+    yyjson_mut_val *message = add_message(w, messages, FH_ROLE_TOOL);
+    yyjson_mut_val *parts = yyjson_mut_arr(w->doc);
+
+    fh_write_text(w, message, "tool_call_id", block->id);
+    for (const struct fh_block *b = block->content.first; b != NULL; b = b->next) {
+        bool text = b->kind == FH_BLOCK_TEXT || b->source == FH_SOURCE_TEXT;
+
+        write_part(w, b, text || w->ours ? parts : beside);
+    }
+    write_content(w, message, parts, wants_string(w, &block->content));
+    if (!w->ours && yyjson_mut_arr_size(parts) == 0) {
+        fh_write_word(w, message, "content", "");
+    }
+    fh_write_extras(w, extras, "/messages/#", message);
+}
+
+/* Where a block of an assistant's message goes. */
+enum place {
+    IN_CONTENT,
+    IN_CALLS,
+    IN_DETAILS,
+    AS_MEMBER, /* of the message itself */
+};
+
+static enum place place_of(const struct fh_block *block)
+{
+    struct fh_extra here = {.pointer = block->pointer};
+
+    switch (block->kind) {
+    case FH_BLOCK_TOOL_CALL:
+        return IN_CALLS;
+    case FH_BLOCK_THINKING:
+    case FH_BLOCK_REDACTED:
+        return block->raw != NULL ? IN_DETAILS : AS_MEMBER;
+    case FH_BLOCK_REFUSAL:
+        return block->from_string ? AS_MEMBER : IN_CONTENT;
+    case FH_BLOCK_OPAQUE:
+        if (fh_extra_stands_in(&here, FH_LIT("/messages/#/reasoning_details"))) {
+            return IN_DETAILS;
+        }
+        return fh_extra_stands_in(&here, FH_LIT("/messages/#/tool_calls")) ? IN_CALLS
+                                                                           : IN_CONTENT;
+    case FH_BLOCK_TEXT:
+    case FH_BLOCK_IMAGE:
+    case FH_BLOCK_DOCUMENT:
+    case FH_BLOCK_AUDIO:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_TOOL_RESULT:
+    case FH_BLOCK_KINDS:
+        break;
+    }
+    return IN_CONTENT;
+}
+
+static void write_member(struct fh_writer *w, const struct fh_block *block,
+                         yyjson_mut_val *message)
+{
+    if (block->kind == FH_BLOCK_REFUSAL) {
+        fh_write_text(w, message, "refusal", block->text);
+    } else if (fh_eq(block->name, FH_LIT("reasoning"))) { /* providers differ */
+        fh_write_text(w, message, "reasoning", block->text);
+    } else {
+        fh_write_text(w, message, "reasoning_content", block->text);
+    }
+}
+
+static void write_list(struct fh_writer *w, yyjson_mut_val *message, const char *key,
+                       yyjson_mut_val *list)
+{
+    if (yyjson_mut_arr_size(list) > 0) {
+        (void)yyjson_mut_obj_add_val(w->doc, message, key, list);
+    }
+}
+
+static void write_assistant(struct fh_writer *w, const struct fh_message *m,
+                            yyjson_mut_val *messages)
+{
+    yyjson_mut_val *details = yyjson_mut_arr(w->doc);
+    yyjson_mut_val *parts = yyjson_mut_arr(w->doc);
+    yyjson_mut_val *calls = yyjson_mut_arr(w->doc);
+    yyjson_mut_val *message = NULL;
+    bool string = !w->ours;
+
+    if (!w->ours && m->content.first == NULL) {
+        return; /* nothing is left of it, and each block was reported */
+    }
+    message = add_message(w, messages, m->role);
+    for (const struct fh_block *b = m->content.first; b != NULL; b = b->next) {
+        switch (place_of(b)) {
+        case IN_CONTENT:
+            string = string || b->from_string;
+            write_part(w, b, parts);
+            break;
+        case IN_CALLS:
+            write_call(w, b, calls);
+            break;
+        case IN_DETAILS:
+            (void)yyjson_mut_arr_append(details, yyjson_val_mut_copy(w->doc, b->raw));
+            break;
+        case AS_MEMBER:
+            write_member(w, b, message);
+            break;
+        }
+    }
+    write_content(w, message, parts, string);
+    if (yyjson_mut_arr_size(parts) == 0 && !w->ours) {
+        (void)yyjson_mut_obj_add_val(w->doc, message, "content",
+                                     yyjson_mut_arr_size(calls) > 0
+                                         ? yyjson_mut_null(w->doc)
+                                         : yyjson_mut_str(w->doc, ""));
+    }
+    write_list(w, message, "reasoning_details", details);
+    write_list(w, message, "tool_calls", calls);
+    fh_write_given(w, message, "name", m->name);
+    fh_write_extras(w, &m->extras, "/messages/#", message);
+}
+
+/* Messages as they are written. What of tools' answers is no text is held until all of them are
+ * there: nothing may stand between the calls and their answers. */
+struct writing {
+    struct fh_writer *w;
+    yyjson_mut_val *messages;
+    yyjson_mut_val *held; /* parts for the next message of the user */
+};
+
+static void write_results(struct writing *m, const struct fh_message *message)
+{
+    for (const struct fh_block *b = message->content.first; b != NULL; b = b->next) {
+        if (b->kind == FH_BLOCK_TOOL_RESULT) {
+            write_result(m->w, b, m->messages, m->held, &message->extras);
+        }
+    }
+}
+
+static bool has_words(const struct fh_message *message)
+{
+    bool empty = message->content.first == NULL;
+
+    for (const struct fh_block *b = message->content.first; b != NULL; b = b->next) {
+        if (b->kind != FH_BLOCK_TOOL_RESULT) {
+            return true;
+        }
+    }
+    return empty;
+}
+
+/* let_go writes what is held as a message of its own, when no message of the user follows. */
+static void let_go(struct writing *m)
+{
+    if (yyjson_mut_arr_size(m->held) > 0) {
+        write_content(m->w, add_message(m->w, m->messages, FH_ROLE_USER), m->held, false);
+        m->held = yyjson_mut_arr(m->w->doc);
+    }
+}
+
+/* write_words_of writes what system, developer, user or tool says, but for tools' answers. */
+static void write_words_of(struct writing *m, const struct fh_message *message)
+{
+    struct fh_writer *w = m->w;
+    bool string = wants_string(w, &message->content);
+
+    if (message->role != FH_ROLE_USER) {
+        let_go(m);
+    }
+    for (const struct fh_block *b = message->content.first; b != NULL; b = b->next) {
+        if (b->kind == FH_BLOCK_TOOL_CALL) {
+            fh_loss_add(w->loss, b->pointer, "only an assistant calls tools");
+        } else if (b->kind != FH_BLOCK_TOOL_RESULT) {
+            write_part(w, b, m->held);
+        }
+    }
+    if (yyjson_mut_arr_size(m->held) == 0 && !w->ours) {
+        return; /* nothing is left of it, and each block was reported */
+    }
+    enum fh_role role = message->role == FH_ROLE_TOOL ? FH_ROLE_USER : message->role;
+    yyjson_mut_val *obj = add_message(w, m->messages, role);
+
+    write_content(w, obj, m->held, string);
+    fh_write_given(w, obj, "name", message->name);
+    fh_write_extras(w, &message->extras, "/messages/#", obj);
+    m->held = yyjson_mut_arr(w->doc);
+}
+
+static void write_message(struct writing *m, const struct fh_message *message)
+{
+    const struct fh_block *first = message->content.first;
+
+    if (m->w->ours && first != NULL && first->kind == FH_BLOCK_OPAQUE &&
+        fh_eq(first->pointer, message->pointer)) { /* of a kind that only we know */
+        (void)yyjson_mut_arr_append(m->messages, yyjson_val_mut_copy(m->w->doc, first->raw));
+    } else if (message->role == FH_ROLE_ASSISTANT) {
+        let_go(m);
+        write_assistant(m->w, message, m->messages);
+    } else {
+        write_results(m, message);
+        if (has_words(message)) {
+            write_words_of(m, message);
+        }
+    }
+}
+
+void fh_openai_chat_write_messages(struct fh_writer *w, yyjson_mut_val *root)
+{
+    const struct fh_message system = {.role = FH_ROLE_SYSTEM, .content = w->req->system};
+    struct writing m = {.w = w,
+                        .messages = yyjson_mut_obj_add_arr(w->doc, root, "messages"),
+                        .held = yyjson_mut_arr(w->doc)};
+
+    if (system.content.first != NULL) {
+        write_message(&m, &system);
+    }
+    for (const struct fh_message *message = w->req->first_message; message != NULL;
+         message = message->next) {
+        write_message(&m, message);
+    }
+    let_go(&m);
+}

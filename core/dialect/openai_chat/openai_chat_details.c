@@ -1,0 +1,190 @@
+/* openai_chat_details.c: what models sign, in the places that this dialect's clients send back:
+ * reasoning_details as OpenRouter has them, and Google's extra_content of a tool call.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "openai_chat.h"
+
+enum {
+    HELD_MAX = 1 << 23,  /* bytes of one thought, and of its signature */
+    THOUGHTS_MAX = 1024, /* of one choice */
+};
+
+/* How a detail says who signed it. */
+static const struct fh_slice formats[FH_SIGNERS] = {
+    [FH_SIGNER_UNKNOWN] = FH_LIT_INIT("unknown"),
+    [FH_SIGNER_CLAUDE] = FH_LIT_INIT("anthropic-claude-v1"),
+    [FH_SIGNER_GEMINI] = FH_LIT_INIT("google-gemini-v1"),
+    [FH_SIGNER_OPENAI] = FH_LIT_INIT("openai-responses-v1"),
+};
+
+/* ---- reading ---- */
+
+static struct fh_slice text_at(yyjson_val *obj, const char *key)
+{
+    return fh_json_text(fh_json_get(obj, fh_cstr(key)));
+}
+
+bool fh_openai_chat_has_details(yyjson_val *list)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
+    bool good = yyjson_arr_size(list) > 0;
+
+    for (yyjson_val *v = NULL; good && (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+        good = fh_starts(text_at(v, "type"), FH_LIT("reasoning."));
+    }
+    return good;
+}
+
+bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail, struct fh_arena *arena,
+                                yyjson_val *value)
+{
+    struct fh_slice type = text_at(value, "type");
+    size_t format = fh_read_word(formats, FH_SIGNERS, text_at(value, "format"));
+    enum fh_signer home = format == FH_SIGNERS ? FH_SIGNER_UNKNOWN : (enum fh_signer)format;
+
+    *detail = (struct fh_openai_chat_detail){.kind = FH_BLOCK_THINKING, .signer = home};
+    detail->has_index = fh_json_u64(fh_json_get(value, FH_LIT("index")), &detail->index);
+    if (fh_eq(type, FH_LIT("reasoning.text"))) {
+        detail->text = text_at(value, "text");
+        detail->signature =
+            fh_seal_read(arena, home, text_at(value, "signature"), &detail->signer);
+        return true;
+    }
+    if (fh_eq(type, FH_LIT("reasoning.summary"))) {
+        detail->text = text_at(value, "summary");
+        return true;
+    }
+    detail->kind = FH_BLOCK_REDACTED;
+    detail->data = fh_seal_read(arena, home, text_at(value, "data"), &detail->signer);
+    return fh_eq(type, FH_LIT("reasoning.encrypted"));
+}
+
+struct fh_slice fh_openai_chat_call_signature(struct fh_arena *arena, yyjson_val *extra_content,
+                                              enum fh_signer *signer, bool *alone)
+{
+    yyjson_val *google = fh_json_get(extra_content, FH_LIT("google"));
+    struct fh_slice signature = text_at(google, "thought_signature");
+
+    *alone = signature.len > 0 && yyjson_obj_size(google) == 1 &&
+             yyjson_obj_size(extra_content) == 1;
+    return signature.len == 0 ? FH_NONE
+                              : fh_seal_read(arena, FH_SIGNER_GEMINI, signature, signer);
+}
+
+/* ---- writing ---- */
+
+struct fh_openai_chat_thought {
+    struct fh_openai_chat_thought *next;
+    uint32_t block;
+    bool redacted;
+    enum fh_signer signer;
+    struct fh_buf text, signature; /* redacted: the data is in `signature` */
+};
+
+static struct fh_openai_chat_thought *begin(struct fh_openai_chat_thoughts *all,
+                                            struct fh_arena *arena,
+                                            const struct fh_event *event)
+{
+    struct fh_openai_chat_thought *thought = fh_new(arena, struct fh_openai_chat_thought);
+
+    thought->block = event->index;
+    thought->text = fh_buf_in_arena(arena, HELD_MAX);
+    thought->signature = thought->text;
+    if (all->last == NULL) {
+        all->first = thought;
+    } else {
+        all->last->next = thought;
+    }
+    all->last = thought;
+    all->count++;
+    return thought;
+}
+
+static struct fh_openai_chat_thought *find(const struct fh_openai_chat_thoughts *all,
+                                           uint32_t block)
+{
+    struct fh_openai_chat_thought *thought = all->first;
+
+    if (all->last != NULL && all->last->block == block) { /* nearly always */
+        return all->last;
+    }
+    while (thought != NULL && thought->block != block) {
+        thought = thought->next;
+    }
+    return thought;
+}
+
+void fh_openai_chat_note_thought(struct fh_openai_chat_thoughts *all, struct fh_arena *arena,
+                                 const struct fh_event *event)
+{
+    struct fh_openai_chat_thought *thought = find(all, event->index);
+
+    if (thought == NULL && all->count == THOUGHTS_MAX) {
+        all->failed = true;
+        return;
+    }
+    if (thought == NULL) {
+        thought = begin(all, arena, event);
+    }
+    if (event->kind == FH_EVENT_THINKING) {
+        fh_buf_append(&thought->text, event->text);
+    } else if (event->kind == FH_EVENT_SIGNATURE || event->block == FH_BLOCK_REDACTED) {
+        thought->redacted = event->block == FH_BLOCK_REDACTED;
+        thought->signer = event->signer;
+        fh_buf_append(&thought->signature, event->text);
+        all->sign = true;
+    }
+    all->failed = all->failed || thought->text.failed || thought->signature.failed;
+}
+
+/* print_sealed: a format says whose signature it is, so only what bears no name has a seal. */
+static void print_sealed(struct fh_buf *out, enum fh_signer home, enum fh_signer signer,
+                         struct fh_slice signature)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf sealed = fh_buf_on_heap(SIZE_MAX / 4);
+
+    fh_seal_write(&sealed, home, signer, signature);
+    fh_json_quote(out, fh_buf_slice(&sealed));
+}
+
+static void print_thought(struct fh_buf *out, const struct fh_openai_chat_thought *t)
+{
+    enum fh_signer home = t->signer == FH_SIGNER_UNKNOWN ? FH_SIGNER_CLAUDE : t->signer;
+    struct fh_slice signature = fh_buf_slice(&t->signature);
+
+    if (t->redacted) {
+        fh_buf_append(out, FH_LIT("{\"type\":\"reasoning.encrypted\",\"data\":"));
+        print_sealed(out, home, t->signer, signature);
+    } else {
+        fh_buf_append(out, FH_LIT("{\"type\":\"reasoning.text\",\"text\":"));
+        fh_json_quote(out, fh_buf_slice(&t->text));
+    }
+    if (!t->redacted && signature.len > 0) {
+        fh_buf_append(out, FH_LIT(",\"signature\":"));
+        print_sealed(out, home, t->signer, signature);
+    }
+    fh_buf_append(out, FH_LIT(",\"format\":"));
+    fh_json_quote(out, formats[t->signer]);
+}
+
+void fh_openai_chat_print_thoughts(struct fh_buf *out,
+                                   const struct fh_openai_chat_thoughts *all)
+{
+    uint64_t index = 0;
+
+    fh_buf_byte(out, '[');
+    for (const struct fh_openai_chat_thought *t = all->first; t != NULL; t = t->next) {
+        fh_buf_append(out, index > 0 ? FH_LIT(",") : FH_NONE);
+        print_thought(out, t);
+        fh_buf_append(out, FH_LIT(",\"index\":"));
+        fh_buf_u64(out, index++);
+        fh_buf_byte(out, '}');
+    }
+    fh_buf_byte(out, ']');
+}
+
+void fh_openai_chat_print_call_signature(struct fh_buf *out, const struct fh_event *event)
+{
+    fh_buf_append(out, FH_LIT("{\"google\":{\"thought_signature\":"));
+    print_sealed(out, FH_SIGNER_GEMINI, event->signer, event->text);
+    fh_buf_append(out, FH_LIT("}}"));
+}
