@@ -1,188 +1,111 @@
-/* test_translation.c: the pairs of dialects, both ways: what becomes of a request, an answer, a
- * stream and an error, and what is reported as lost. The cases are in tests/pairs.
+/* test_translation.c: pairs of dialects: what becomes of a request, an answer, a stream and an error,
+ * and what is reported as lost. The cases are in tests/pairs:
+ *
+ *     == request from A to B: title              the provider's body
+ *     == request from A to B and back: title     the body that a client of A would have sent
+ *     == reply from A to B, == stream from A to B, == fault from A to B: what the client gets
+ *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tap.h"
-#include "vector.h"
+#include "story.h"
 
-#include "dialect/dialect.h"
-#include "wire/sse.h"
+enum { ARENA_MAX = STORY_ARENA_MAX, TEXT_MAX = 1 << 20 };
 
-#include <dirent.h>
-
-enum {
-    ARENA_MAX = 1 << 26,
-    TEXT_MAX = 1 << 20,
-    EVENT_MAX = 1 << 16,
+/* What a case is about. */
+struct pair {
+    struct fh_slice what; /* "request", … */
+    const struct fh_dialect *from, *to;
+    bool back;
 };
 
-static const struct fh_reply_frame frame = {
-    .request_id = FH_LIT_INIT("req_1"),
-    .model = FH_LIT_INIT("a-model"),
-    .created_s = 1700000000,
-    .include_usage = true,
-};
-
-static void append_losses(struct fh_buf *out, const struct fh_loss *loss)
+static struct pair pair_of(struct fh_slice kind)
 {
-    for (uint32_t i = 0; i < fh_loss_listed(loss); i++) {
-        fh_buf_printf(out, "lost %.*s: %s\n", FH_ARG(loss->entry[i].pointer),
-                      loss->entry[i].why);
+    struct pair p = {0};
+    struct fh_slice word[7] = {{0}};
+
+    for (size_t i = 0; i < FH_LEN(word) && fh_split(&kind, ' ', &word[i]); i++) {
     }
+    p.what = word[0];
+    p.from = fh_dialect_by_name(word[2]);
+    p.to = fh_dialect_by_name(word[4]);
+    p.back = fh_eq(word[6], FH_LIT("back"));
+    assert_true(p.from != NULL && p.to != NULL && p.from != p.to);
+    return p;
 }
 
-static void append_refusal(struct fh_buf *out, const struct fh_complaint *why)
-{
-    fh_buf_printf(out, "%.*s %.*s: %.*s\n", FH_ARG(fh_refusal_row(why->kind)->name),
-                  FH_ARG(why->pointer), FH_ARG(why->message));
-}
-
-/* translate_request gives false when the request is refused; then `out` says why. */
-static bool translate_request(struct fh_buf *out, struct fh_arena *arena,
-                              const struct fh_dialect *from, const struct fh_dialect *to,
-                              struct fh_slice body, struct fh_loss *loss)
-{
-    struct fh_complaint why = {0};
-    struct fh_chat_request req;
-
-    if (from->decode_request(&req, arena, body, &why) != FH_OK ||
-        to->encode_request(out, arena, &req, loss, &why) != FH_OK) {
-        append_refusal(out, &why);
-        return false;
-    }
-    return true;
-}
-
-static void on_request(struct fh_buf *out, struct fh_arena *arena,
-                       const struct fh_dialect *from, const struct fh_dialect *to,
+static void on_request(struct fh_buf *out, struct fh_arena *arena, const struct pair *p,
                        struct fh_slice body)
 {
-    struct fh_loss loss = {.arena = arena};
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
+    struct fh_buf there = fh_buf_in_arena(arena, TEXT_MAX);
+    bool done = false;
 
-    if (translate_request(out, arena, from, to, body, &loss)) {
-        fh_buf_byte(out, '\n');
-        append_losses(out, &loss);
+    if (!p->back) {
+        done = story_translate(out, arena, p->from, p->to, body, loss);
+    } else if (story_translate(&there, arena, p->from, p->to, body, loss)) {
+        done = story_translate(out, arena, p->to, p->from, fh_buf_slice(&there), loss);
+    }
+    if (done) {
+        story_losses(out, loss);
     }
 }
 
-/* on_way_back sends a request to the other dialect and back again. */
-static void on_way_back(struct fh_buf *out, struct fh_arena *arena,
-                        const struct fh_dialect *from, const struct fh_dialect *to,
-                        struct fh_slice body)
+static void on_reply(struct fh_buf *out, struct fh_arena *arena, const struct pair *p,
+                     struct fh_slice body)
 {
-    struct fh_buf middle = fh_buf_in_arena(arena, TEXT_MAX);
-    struct fh_loss loss = {.arena = arena};
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
 
-    if (translate_request(&middle, arena, from, to, body, &loss) &&
-        translate_request(out, arena, to, from, fh_buf_slice(&middle), &loss)) {
-        fh_buf_byte(out, '\n');
-        append_losses(out, &loss);
-    }
+    story_reply(out, arena, p->from, p->to, body, loss);
+    story_losses(out, loss);
 }
 
-static void on_reply(struct fh_buf *out, struct fh_arena *arena, const struct fh_dialect *from,
-                     const struct fh_dialect *to, struct fh_slice body)
+static void on_stream(struct fh_buf *out, struct fh_arena *arena, const struct pair *p,
+                      struct fh_slice lines)
 {
-    struct fh_events events = {.arena = arena};
-    struct fh_loss loss = {.arena = arena};
-    struct fh_complaint why = {0};
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
+    struct story_stream t = story_run(arena, p->from, p->to, story_wire(p->from, arena, lines),
+                                      SIZE_MAX, loss);
 
-    if (from->decode_reply(&events, body, &why) != FH_OK) {
-        append_refusal(out, &why);
-        return;
-    }
-    if (events.list[0].kind == FH_EVENT_ERROR) {
-        to->encode_fault(out, arena, frame.request_id, &events.list[0].fault, FH_FRAMING_NONE);
-    } else {
-        to->encode_reply(out, arena, &frame, &events, &loss);
-    }
-    fh_buf_byte(out, '\n');
-    append_losses(out, &loss);
-}
-
-static void on_stream(struct fh_buf *out, struct fh_arena *arena, const struct fh_dialect *from,
-                      const struct fh_dialect *to, struct fh_slice body)
-{
-    FH_AUTO(fh_arena_free) struct fh_arena *scratch = fh_arena_new(ARENA_MAX);
-    struct fh_sse_decoder *sse = fh_sse_decoder_new(arena, EVENT_MAX);
-    void *decoder = from->stream_decoder_new(arena);
-    void *encoder = to->stream_encoder_new(arena, &frame);
-    struct fh_loss loss = {.arena = arena};
-    struct fh_complaint why = {0};
-    struct fh_frame wire;
-
-    fh_sse_feed(sse, body);
-    while (fh_sse_next(sse, &wire) == FH_STEP_EVENT) {
-        struct fh_events events = {.arena = scratch};
-
-        fh_arena_reset(scratch);
-        if (from->decode_stream(decoder, &events, &wire, &why) != FH_OK) {
-            append_refusal(out, &why);
-            break;
-        }
-        for (size_t i = 0; i < events.count; i++) {
-            to->encode_stream(encoder, out, scratch, &events.list[i], &loss);
-        }
-    }
-    fh_sse_decoder_fini(sse);
-    append_losses(out, &loss);
+    fh_buf_append(out, story_shown(p->to, arena, fh_buf_slice(&t.wire)));
+    story_losses(out, loss);
 }
 
 /* The first line of a fault's wire is the provider's status. */
-static void on_fault(struct fh_buf *out, struct fh_arena *arena, const struct fh_dialect *from,
-                     const struct fh_dialect *to, struct fh_slice wire)
+static void on_fault(struct fh_buf *out, struct fh_arena *arena, const struct pair *p,
+                     struct fh_slice wire)
 {
     struct fh_slice status = FH_NONE;
     struct fh_fault fault;
 
     assert_true(fh_split(&wire, '\n', &status));
-    from->decode_fault(&fault, arena, (uint16_t)strtoul((const char *)status.ptr, NULL, 10),
-                       wire);
-    fh_buf_printf(out, "%u\n", to->fault_status(&fault));
-    to->encode_fault(out, arena, frame.request_id, &fault, FH_FRAMING_NONE);
-    fh_buf_byte(out, '\n');
+    p->from->decode_fault(&fault, arena, (uint16_t)strtoul((const char *)status.ptr, NULL, 10),
+                          wire);
+    fh_buf_printf(out, "%u\n", p->to->fault_status(&fault));
+    p->to->encode_fault(out, arena, story_frame.request_id, &fault, FH_FRAMING_NONE);
 }
-
-typedef void (*pair_fn)(struct fh_buf *out, struct fh_arena *arena,
-                        const struct fh_dialect *from, const struct fh_dialect *to,
-                        struct fh_slice wire);
 
 static struct fh_slice translated(struct fh_arena *arena, const struct vector *v)
 {
     static const struct {
-        const char *kind;
-        pair_fn fn;
-        const struct fh_dialect *from, *to;
+        struct fh_slice what;
+        void (*on)(struct fh_buf *out, struct fh_arena *arena, const struct pair *p,
+                   struct fh_slice wire);
     } kinds[] = {
-        {"request to openai_chat", on_request, &fh_dialect_anthropic, &fh_dialect_openai_chat},
-        {"request to anthropic", on_request, &fh_dialect_openai_chat, &fh_dialect_anthropic},
-        {"anthropic and back", on_way_back, &fh_dialect_openai_chat, &fh_dialect_anthropic},
-        {"openai_chat and back", on_way_back, &fh_dialect_anthropic, &fh_dialect_openai_chat},
-        {"reply to openai_chat", on_reply, &fh_dialect_anthropic, &fh_dialect_openai_chat},
-        {"reply to anthropic", on_reply, &fh_dialect_openai_chat, &fh_dialect_anthropic},
-        {"stream to openai_chat", on_stream, &fh_dialect_anthropic, &fh_dialect_openai_chat},
-        {"stream to anthropic", on_stream, &fh_dialect_openai_chat, &fh_dialect_anthropic},
-        {"fault to openai_chat", on_fault, &fh_dialect_anthropic, &fh_dialect_openai_chat},
-        {"fault to anthropic", on_fault, &fh_dialect_openai_chat, &fh_dialect_anthropic},
+        {FH_LIT_INIT("request"), on_request},
+        {FH_LIT_INIT("reply"), on_reply},
+        {FH_LIT_INIT("stream"), on_stream},
+        {FH_LIT_INIT("fault"), on_fault},
     };
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
+    struct pair p = pair_of(v->kind);
 
     for (size_t i = 0; i < FH_LEN(kinds); i++) {
-        if (fh_eq(v->kind, fh_cstr(kinds[i].kind))) {
-            kinds[i].fn(&out, arena, kinds[i].from, kinds[i].to, v->wire);
-            return fh_buf_slice(&out);
+        if (fh_eq(kinds[i].what, p.what)) {
+            kinds[i].on(&out, arena, &p, v->wire);
+            return story_stripped(fh_buf_slice(&out));
         }
     }
     fail_msg("no such kind of pair: %.*s", FH_ARG(v->kind));
     return FH_NONE;
-}
-
-/* without_end_lines: an empty line ends a stream, and one parts the cases of a file. */
-static struct fh_slice without_end_lines(struct fh_slice s)
-{
-    while (fh_ends(s, FH_LIT("\n"))) {
-        s = fh_head(s, s.len - 1);
-    }
-    return s;
 }
 
 static size_t try_file(const char *name)
@@ -200,8 +123,8 @@ static size_t try_file(const char *name)
         FH_AUTO(fh_arena_free) struct fh_arena *each = fh_arena_new(ARENA_MAX);
 
         tap_context("%s: %.*s", name, FH_ARG(v.name));
-        (void)snprintf(want, sizeof(want), "%.*s", FH_ARG(without_end_lines(v.want)));
-        assert_text(without_end_lines(translated(each, &v)), want);
+        (void)snprintf(want, sizeof(want), "%.*s", FH_ARG(story_stripped(v.want)));
+        assert_text(translated(each, &v), want);
     }
     return count;
 }
@@ -290,24 +213,13 @@ static struct fh_usage used_whole(struct fh_arena *arena, const struct fh_dialec
 }
 
 static struct fh_usage used_streamed(struct fh_arena *arena, const struct fh_dialect *d,
-                                     struct fh_slice body)
+                                     struct fh_slice wire)
 {
-    struct fh_sse_decoder *sse = fh_sse_decoder_new(arena, EVENT_MAX);
-    void *decoder = d->stream_decoder_new(arena);
-    struct fh_events events = {.arena = arena};
-    struct fh_usage usage = {0};
-    struct fh_complaint why;
-    struct fh_frame wire;
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
+    struct story_stream t = story_run(arena, d, d, wire, SIZE_MAX, loss);
 
-    fh_sse_feed(sse, body);
-    while (fh_sse_next(sse, &wire) == FH_STEP_EVENT) {
-        assert_int_equal(d->decode_stream(decoder, &events, &wire, &why), FH_OK);
-    }
-    for (size_t i = 0; i < events.count; i++) {
-        fh_usage_merge(&usage, &events.list[i].usage);
-    }
-    fh_sse_decoder_fini(sse);
-    return usage;
+    assert_true(t.ended && !t.failed);
+    return t.usage;
 }
 
 /* Invariant 5 of the design, for each dialect and through each translation. */
@@ -316,25 +228,24 @@ static void test_streamed_and_whole_use_the_same(void **state)
     FH_UNUSED(state);
     for (size_t i = 0; i < FH_LEN(twins); i++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-        const struct fh_dialect *from = twins[i].dialect;
-        const struct fh_dialect *to = twins[1 - i].dialect;
+        struct pair p = {.from = twins[i].dialect, .to = twins[1 - i].dialect};
         struct fh_slice whole = fh_cstr(twins[i].whole);
         struct fh_slice stream = fh_cstr(twins[i].stream);
         struct fh_buf whole_out = fh_buf_in_arena(arena, TEXT_MAX);
         struct fh_buf stream_out = whole_out;
-        struct fh_usage a = used_whole(arena, from, whole);
-        struct fh_usage b = used_streamed(arena, from, stream);
+        struct fh_usage a = used_whole(arena, p.from, whole);
+        struct fh_usage b = used_streamed(arena, p.from, stream);
 
         tap_context("%s", twins[i].name);
         assert_int_equal(fh_usage_input(&a), 17);
         assert_memory_equal(&a, &b, sizeof(a));
-        on_reply(&whole_out, arena, from, to, whole);
-        on_stream(&stream_out, arena, from, to, stream);
+        on_reply(&whole_out, arena, &p, whole);
+        on_stream(&stream_out, arena, &p, stream);
         struct fh_slice told = fh_buf_slice(&whole_out);
 
         told = fh_head(told, fh_find(told, '\n')); /* without the losses */
-        a = used_whole(arena, to, told);
-        b = used_streamed(arena, to, fh_buf_slice(&stream_out));
+        a = used_whole(arena, p.to, told);
+        b = used_streamed(arena, p.to, fh_buf_slice(&stream_out));
         assert_int_equal(fh_usage_input(&a), 17);
         assert_int_equal(a.count[FH_TOKENS_CACHE_READ], 3);
         assert_memory_equal(&a, &b, sizeof(a));

@@ -53,6 +53,10 @@ static const struct fh_config_key provider_keys[] = {
     {"url", FH_CONFIG_URL, PROVIDER(url), NULL, NULL, NULL,
      "Where it is, with the path that comes before the calls; needed where the kind has none.",
      NULL},
+    {"dialect", FH_CONFIG_TEXT, PROVIDER(dialect), NULL, NULL, NULL,
+     "The only dialect it is asked in, where its kind speaks several, such as "
+     "openai_responses.",
+     NULL},
     {"region", FH_CONFIG_TEXT, PROVIDER(region), NULL, NULL, NULL,
      "The region of its cloud, such as us-east-1; needed by bedrock and vertex.", NULL},
     {"project", FH_CONFIG_TEXT, PROVIDER(project), NULL, NULL, NULL,

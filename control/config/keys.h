@@ -39,7 +39,7 @@ struct fh_config_key {
     const struct fh_config_table *table;
 };
 
-enum { FH_CONFIG_KEYS_MAX = 16 };
+enum { FH_CONFIG_KEYS_MAX = 24 };
 
 struct fh_config_table {
     const char *title; /* in the manual */
@@ -49,7 +49,7 @@ struct fh_config_table {
 
 /* What the rows of a provider and of a route are read into before they are checked. */
 struct fh_config_raw_provider {
-    struct fh_slice kind, url, region, project, key, tls_name, ca;
+    struct fh_slice kind, url, dialect, region, project, key, tls_name, ca;
     uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
 };
 

@@ -4,6 +4,7 @@
 #include "control/state.h"
 #include "control/suggest.h"
 
+#include "dialect/dialect.h"
 #include "wire/url.h"
 
 enum { PATH_MAX_LEN = 4096, NAMES_MAX = 4096 };
@@ -169,6 +170,30 @@ static void check_cloud(struct fh_loader *ld, const struct draft *d, struct fh_p
     to->project = d->raw.project;
 }
 
+/* check_dialect looks at the one dialect that somebody wants a place to be asked in. */
+static void check_dialect(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
+{
+    const struct fh_dialect *dialect = fh_dialect_by_name(d->raw.dialect);
+    struct fh_buf known = fh_buf_in_arena(ld->arena, PATH_MAX_LEN);
+
+    to->only = FH_DIALECTS;
+    if (d->raw.dialect.len == 0) {
+        return;
+    }
+    if (dialect != NULL && fh_provider_speaks(to->kind, dialect->id)) {
+        to->only = dialect->id;
+        return;
+    }
+    for (int id = 0; id < FH_DIALECTS; id++) {
+        if (fh_provider_speaks(to->kind, (enum fh_dialect_id)id)) {
+            fh_buf_append(&known, known.len > 0 ? FH_LIT(", ") : FH_NONE);
+            fh_buf_append(&known, fh_dialect((enum fh_dialect_id)id)->name);
+        }
+    }
+    complain_of(ld, d, "dialect", "is none that %.*s speaks: %.*s",
+                FH_ARG(fh_provider_preset(to->kind)->name), FH_ARG(fh_buf_slice(&known)));
+}
+
 /* own_url is that of the kind, with the region filled in. */
 static struct fh_slice own_url(struct fh_loader *ld, const struct fh_provider *to)
 {
@@ -233,6 +258,7 @@ static void finish_provider(struct fh_loader *ld, const struct draft *d)
         const struct fh_provider_preset *preset = fh_provider_preset(p.to.kind);
 
         check_cloud(ld, d, &p.to);
+        check_dialect(ld, d, &p.to);
         p.url = d->raw.url.len > 0 ? d->raw.url : own_url(ld, &p.to);
         if (preset->need != FH_PROVIDER_NEEDS_NOTHING && p.to.region.len == 0) {
             /* complained of already, and without one there is no URL to take apart */

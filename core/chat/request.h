@@ -45,8 +45,9 @@ struct fh_extras {
 };
 
 /* fh_extra_add notes the member `key` of the object at `path`. */
-struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
-                  struct fh_slice key, yyjson_val *value);
+struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
+                              const struct fh_path *path, struct fh_slice key,
+                              yyjson_val *value);
 
 /* fh_extras_keep notes those members of `obj` that are not among `names`. */
 void fh_extras_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,

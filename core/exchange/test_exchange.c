@@ -154,6 +154,7 @@ static void answer_route(struct shell *sh, struct fh_slice model)
         *p = (struct fh_provider){
             .name = openai ? FH_LIT("oai") : FH_LIT("ant"),
             .kind = openai ? FH_PROVIDER_OPENAI : FH_PROVIDER_ANTHROPIC,
+            .only = FH_DIALECTS,
             .host = FH_LIT("h"),
             .connect_timeout_ms = 1000,
             .first_byte_timeout_ms = 10000,

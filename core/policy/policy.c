@@ -88,6 +88,7 @@ void fh_policy_encode_provider(struct fh_buf *out, const struct fh_provider *pro
     put_text(out, provider->name);
     fh_buf_byte(out, (uint8_t)provider->kind);
     fh_buf_byte(out, (uint8_t)provider->source);
+    fh_buf_byte(out, (uint8_t)provider->only);
     fh_buf_byte(out, provider->tls ? 1 : 0);
     fh_buf_u16le(out, provider->port);
     put_text(out, provider->host);
@@ -255,6 +256,7 @@ enum fh_rc fh_policy_decode_provider(struct fh_provider *out, struct fh_slice by
     p.name = get_name(&r);
     p.kind = (enum fh_provider_kind)get_byte(&r, FH_PROVIDER_KINDS);
     p.source = (enum fh_credential_source)get_byte(&r, FH_CREDENTIAL_SOURCE_COUNT);
+    p.only = (enum fh_dialect_id)get_byte(&r, FH_DIALECTS + 1);
     p.tls = get_byte(&r, 2) == 1;
     p.port = get_u16(&r);
     p.host = get_name(&r);

@@ -10,6 +10,7 @@ static const struct fh_provider lab = {
     .name = FH_LIT_INIT("lab"),
     .kind = FH_PROVIDER_OPENAI_COMPATIBLE,
     .source = FH_CREDENTIALS_NONE,
+    .only = FH_DIALECTS,
     .region = FH_LIT_INIT("eu-north-1"),
     .project = FH_LIT_INIT("p-1"),
     .tls = true,

@@ -78,7 +78,8 @@ const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provid
     const struct fh_provider_chat *own = NULL;
 
     for (size_t i = 0; i < FH_LEN(chats); i++) {
-        if (chats[i].kind != provider->kind || !fh_contains(model, chats[i].models)) {
+        if (chats[i].kind != provider->kind || !fh_contains(model, chats[i].models) ||
+            (provider->only < FH_DIALECTS && provider->only != chats[i].dialect)) {
             continue;
         }
         if (chats[i].dialect == client) {
@@ -87,6 +88,16 @@ const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provid
         own = own == NULL ? &chats[i] : own;
     }
     return own;
+}
+
+bool fh_provider_speaks(enum fh_provider_kind kind, enum fh_dialect_id dialect)
+{
+    for (size_t i = 0; i < FH_LEN(chats); i++) {
+        if (chats[i].kind == kind && chats[i].dialect == dialect) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,

@@ -109,6 +109,8 @@ struct fh_provider {
     struct fh_slice name; /* as in the config: "claude" */
     enum fh_provider_kind kind;
     enum fh_credential_source source; /* NONE: `key_ref` is a key, or there is none */
+    enum fh_dialect_id
+        only; /* asked in this dialect alone; FH_DIALECTS: in any that it speaks */
     bool tls;
     uint16_t port;
     struct fh_slice host;    /* for the Host header: with brackets, with the port unless it is
@@ -141,10 +143,13 @@ const struct fh_provider_preset *fh_provider_preset(enum fh_provider_kind kind);
 FH_NODISCARD bool fh_provider_kind_by_name(struct fh_slice name, enum fh_provider_kind *out);
 
 /* fh_provider_chat gives how a place is asked for a model by a client of `client`: in that dialect
- * if it speaks it, else in the one of its own choice. NULL: not at all. */
+ * if it speaks it, else in the one of its own choice; in `only`, if that is set. NULL: not at all. */
 const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provider,
                                                 enum fh_dialect_id client,
                                                 struct fh_slice model);
+
+/* fh_provider_speaks says whether places of a kind speak a dialect, whatever the model. */
+FH_NODISCARD bool fh_provider_speaks(enum fh_provider_kind kind, enum fh_dialect_id dialect);
 
 /* fh_provider_embedding gives how a place is asked for embeddings; NULL: not at all. */
 const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,

@@ -11,6 +11,7 @@ static void test_every_row_is_usable(void **state)
     for (unsigned i = 0; i < FH_PROVIDER_KINDS; i++) {
         const struct fh_provider_preset *row = fh_provider_preset((enum fh_provider_kind)i);
         const struct fh_provider place = {.kind = (enum fh_provider_kind)i,
+                                          .only = FH_DIALECTS,
                                           .region = FH_LIT("eu-north-1")};
         enum fh_provider_kind kind = FH_PROVIDER_KINDS;
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 12);
@@ -88,8 +89,10 @@ static void test_paths(void **state)
     for (size_t i = 0; i < FH_LEN(asked); i++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 12);
         struct fh_buf out = fh_buf_in_arena(arena, 512);
-        const struct fh_provider place = {
-            .kind = asked[i].kind, .region = FH_LIT("eu-north-1"), .project = FH_LIT("p")};
+        const struct fh_provider place = {.kind = asked[i].kind,
+                                          .only = FH_DIALECTS,
+                                          .region = FH_LIT("eu-north-1"),
+                                          .project = FH_LIT("p")};
         struct fh_slice model = fh_cstr(asked[i].model);
         const struct fh_provider_chat *chat = fh_provider_chat(&place, asked[i].client, model);
 

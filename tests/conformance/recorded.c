@@ -69,6 +69,16 @@ static struct fh_slice body(struct fh_arena *arena, struct fh_slice file)
     return bytes;
 }
 
+/* framing_of tells by the API which of Amazon's framings a file has. */
+static enum fh_framing framing_of(struct fh_slice response, struct fh_slice api)
+{
+    if (!fh_ends(response, FH_LIT(".eventstream"))) {
+        return FH_FRAMING_SSE;
+    }
+    return fh_eq(api, FH_LIT("bedrock-invoke-stream")) ? FH_FRAMING_CHUNKS
+                                                       : FH_FRAMING_EVENTSTREAM;
+}
+
 static void load(struct fh_arena *arena, yyjson_val *line, struct recorded_call *call)
 {
     struct fh_slice request = text_of(line, "request_file");
@@ -80,6 +90,7 @@ static void load(struct fh_arena *arena, yyjson_val *line, struct recorded_call 
         .name = response.len > 0 ? response : request,
         .stream = yyjson_is_true(fh_json_get(line, FH_LIT("stream"))),
         .lines = fh_ends(response, FH_LIT(".chunks.txt")),
+        .framing = framing_of(response, text_of(line, "api")),
         .request = body(arena, request),
         .response = body(arena, response),
     };
@@ -111,31 +122,34 @@ struct recorded_events recorded_events(struct fh_arena *arena, const struct reco
     struct recorded_events events = {.rest = call->response, .cut = cut};
 
     if (!call->lines) {
-        events.dec = fh_sse_decoder_new(arena, EVENT_MAX);
+        enum fh_framing framing =
+            call->framing == FH_FRAMING_NONE ? FH_FRAMING_SSE : call->framing;
+
+        events.frames = fh_frames_new(arena, framing, EVENT_MAX);
     }
     return events;
 }
 
 bool recorded_events_next(struct recorded_events *events, struct fh_frame *event)
 {
-    if (events->dec == NULL) {
+    if (events->frames == NULL) {
         *event = (struct fh_frame){0};
         while (event->data.len == 0 && fh_split(&events->rest, '\n', &event->data)) {
             event->raw = event->data;
         }
         return event->data.len > 0;
     }
-    enum fh_step step = fh_sse_next(events->dec, event);
+    enum fh_step step = fh_frames_next(events->frames, event);
 
     while (step == FH_STEP_MORE && events->rest.len > 0) {
         size_t n = events->cut == 0 ? events->rest.len : fh_min(events->cut, events->rest.len);
 
-        fh_sse_feed(events->dec, fh_head(events->rest, n));
+        fh_frames_feed(events->frames, fh_head(events->rest, n));
         events->rest = fh_tail(events->rest, n);
-        step = fh_sse_next(events->dec, event);
+        step = fh_frames_next(events->frames, event);
     }
     if (step != FH_STEP_EVENT) {
-        fh_sse_decoder_fini(events->dec);
+        fh_frames_fini(events->frames);
     }
     return step == FH_STEP_EVENT;
 }

@@ -12,7 +12,7 @@
 
 #include "base/json.h"
 #include "chat/loss.h"
-#include "wire/sse.h"
+#include "wire/frames.h"
 
 /* One call of the manifest. Everything borrows from the walk until its next step. */
 struct recorded_call {
@@ -21,6 +21,7 @@ struct recorded_call {
     uint16_t status;
     bool stream;
     bool lines;               /* a stream without its framing: the data of one event a line */
+    enum fh_framing framing;  /* of a stream; NONE is SSE, too */
     struct fh_slice request;  /* body; ptr NULL: none was recorded */
     struct fh_slice response; /* body; ptr NULL: none was recorded */
 };
@@ -38,7 +39,7 @@ FH_NODISCARD bool recorded_next(struct recorded *rec, struct fh_arena *scratch, 
 /* The events of a recorded stream, framed or not. `cut` is the size of the pieces it is fed in; 0
  * feeds it whole. */
 struct recorded_events {
-    struct fh_sse_decoder *dec; /* NULL: lines */
+    struct fh_frames *frames; /* NULL: lines */
     struct fh_slice rest;
     size_t cut;
 };

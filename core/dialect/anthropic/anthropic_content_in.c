@@ -196,9 +196,9 @@ static const struct fh_member result_members[] = {
     FH_MEMBER_BY("cache_control", read_cache),
 };
 
-#define TABLE(rows)            \
-    {                          \
-        (rows), FH_LEN(rows)   \
+#define TABLE(rows)          \
+    {                        \
+        (rows), FH_LEN(rows) \
     }
 
 /* Blocks that there are fields for. */

@@ -125,8 +125,8 @@ static bool is_foreign(struct fh_writer *w, const struct fh_block *block)
  * the same again. */
 static struct fh_slice sane_id(struct fh_writer *w, struct fh_slice id)
 {
-    static const struct fh_slice plain = FH_LIT_INIT(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    static const struct fh_slice plain =
+        FH_LIT_INIT("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
     struct fh_buf out = fh_buf_in_arena(w->scratch, id.len);
     bool sane = true;
 
@@ -197,8 +197,7 @@ static enum fh_rc add_call(struct fh_writer *w, yyjson_mut_val *list,
     fh_write_text(w, obj, "id", sane_id(w, block->id));
     fh_write_text(w, obj, "name", block->name);
     if (!fh_write_json(w, obj, "input", block->arguments)) {
-        return fh_write_refuse(w, block->pointer,
-                               "arguments of a call must be a JSON object");
+        return fh_write_refuse(w, block->pointer, "arguments of a call must be a JSON object");
     }
     end_block(w, obj, block);
     return FH_OK;

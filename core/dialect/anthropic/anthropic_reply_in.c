@@ -38,8 +38,7 @@ static void push_said(const struct reading *r, enum fh_event_kind kind, struct f
 static void push_citations(const struct reading *r)
 {
     struct fh_path at = {r->at, FH_LIT("citations"), 0};
-    yyjson_arr_iter iter =
-        yyjson_arr_iter_with(fh_json_get(r->block, FH_LIT("citations")));
+    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(r->block, FH_LIT("citations")));
 
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL;) {
         struct fh_event *event = push(r, FH_EVENT_CITATIONS, FH_NONE);

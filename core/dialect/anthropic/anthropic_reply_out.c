@@ -163,7 +163,8 @@ static void add_input(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice 
 {
     if (!fh_write_json(w, obj, "input", text)) {
         fh_write_text(w, yyjson_mut_obj_add_obj(w->doc, obj, "input"), "INVALID_JSON", text);
-        fh_loss_add(w->loss, FH_LIT("/content/input"), "the model's arguments are no JSON object");
+        fh_loss_add(w->loss, FH_LIT("/content/input"),
+                    "the model's arguments are no JSON object");
     }
 }
 

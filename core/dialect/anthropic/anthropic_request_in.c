@@ -98,11 +98,13 @@ static enum fh_rc read_tool(struct fh_reader *r, void *into, const struct fh_pat
 
     FH_UNUSED(into);
     tool->pointer = fh_path_print(at, FH_NONE, r->arena);
-    if (type == NULL || yyjson_is_null(type) || fh_json_says(val, FH_LIT("type"), FH_LIT("custom"))) {
+    if (type == NULL || yyjson_is_null(type) ||
+        fh_json_says(val, FH_LIT("type"), FH_LIT("custom"))) {
         return fh_read_object(r, &FH_SHAPE(tool_members), tool, &tool->extras, at, val);
     }
     if (!yyjson_is_str(type)) {
-        return fh_read_wrong(r, &(struct fh_path){at, FH_LIT_INIT("type"), 0}, "a string", type);
+        return fh_read_wrong(r, &(struct fh_path){at, FH_LIT_INIT("type"), 0}, "a string",
+                             type);
     }
     tool->name = fh_json_text(fh_json_get(val, FH_LIT("name")));
     tool->raw = val; /* a tool of the provider's own: told apart by `type` */
@@ -139,7 +141,8 @@ static enum fh_rc read_tool_choice(struct fh_reader *r, void *into, const struct
     for (size_t i = 0; i < FH_LEN(choices); i++) {
         size_t size = (size_t)choices[i].size + (serial == NULL ? 0 : 1);
 
-        if (!fh_json_says(val, FH_LIT("type"), choices[i].type) || yyjson_obj_size(val) != size ||
+        if (!fh_json_says(val, FH_LIT("type"), choices[i].type) ||
+            yyjson_obj_size(val) != size ||
             (serial != NULL && !(choices[i].parallel && yyjson_is_bool(serial)))) {
             continue;
         }
@@ -183,8 +186,8 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
     static const enum fh_thinking kinds[] = {FH_THINKING_BUDGET, FH_THINKING_ADAPTIVE,
                                              FH_THINKING_OFF, FH_THINKING_OPAQUE};
     struct fh_chat_request *req = into;
-    size_t i = fh_read_word(words, FH_LEN(words),
-                            fh_json_text(fh_json_get(val, FH_LIT("type"))));
+    size_t i =
+        fh_read_word(words, FH_LEN(words), fh_json_text(fh_json_get(val, FH_LIT("type"))));
     struct fh_shape shape = FH_SHAPE(members);
 
     FH_TRY(fh_read_want_object(r, at, val));
@@ -235,7 +238,8 @@ static enum fh_rc read_format(struct fh_reader *r, void *into, const struct fh_p
     struct fh_chat_request *req = into;
 
     FH_TRY(fh_read_want_object(r, at, val));
-    if (!fh_json_says(val, FH_LIT("type"), FH_LIT("json_schema")) || req->format != FH_FORMAT_UNSET) {
+    if (!fh_json_says(val, FH_LIT("type"), FH_LIT("json_schema")) ||
+        req->format != FH_FORMAT_UNSET) {
         fh_read_keep(r, &req->extras, at, val);
         return FH_OK;
     }
@@ -365,7 +369,8 @@ enum fh_rc fh_anthropic_decode_request(struct fh_chat_request *req, struct fh_ar
                                        struct fh_slice body, struct fh_complaint *why)
 {
     yyjson_val *automatic = NULL;
-    struct fh_reader r = {arena, req, fh_anthropic_cells, why, &automatic};
+    struct fh_reader r = {
+        .arena = arena, .req = req, .cells = fh_anthropic_cells, .why = why, .own = &automatic};
     yyjson_val *root = NULL;
 
     fh_chat_request_init(req, FH_DIALECT_ANTHROPIC);

@@ -136,8 +136,7 @@ static void add_schema(struct fh_writer *w, yyjson_mut_val *obj, const struct fh
 static void add_tools(struct fh_writer *w, yyjson_mut_val *root)
 {
     const struct fh_tool *tool = w->req->first_tool;
-    yyjson_mut_val *list =
-        tool == NULL ? NULL : yyjson_mut_obj_add_arr(w->doc, root, "tools");
+    yyjson_mut_val *list = tool == NULL ? NULL : yyjson_mut_obj_add_arr(w->doc, root, "tools");
 
     for (; tool != NULL; tool = tool->next) {
         if (tool->raw != NULL) {
@@ -194,7 +193,7 @@ static void add_tool_choice(struct fh_writer *w, yyjson_mut_val *root)
 /* How much is thought and said. */
 struct measure {
     enum fh_thinking thinking;
-    uint64_t budget;    /* where it is not as it was written; else 0 */
+    uint64_t budget;     /* where it is not as it was written; else 0 */
     uint64_t max_tokens; /* the same */
 };
 
@@ -213,8 +212,8 @@ static bool may_think(const struct fh_chat_request *req)
     yyjson_val *temperature = req->value[FH_FIELD_TEMPERATURE];
 
     return req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED &&
-           (temperature == NULL || is_one(temperature)) &&
-           req->value[FH_FIELD_TOP_P] == NULL && req->value[FH_FIELD_TOP_K] == NULL;
+           (temperature == NULL || is_one(temperature)) && req->value[FH_FIELD_TOP_P] == NULL &&
+           req->value[FH_FIELD_TOP_K] == NULL;
 }
 
 /* wish_to_think gives what a request of another dialect comes to. */
@@ -236,7 +235,8 @@ static enum fh_thinking wish_to_think(struct fh_writer *w)
         return wish;
     }
     if (req->thinking != FH_THINKING_UNSET) {
-        lose(w, wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET : FH_FIELD_THINKING_ADAPTIVE,
+        lose(w,
+             wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET : FH_FIELD_THINKING_ADAPTIVE,
              impossible);
     } else if (req->thinking_shown == 1) {
         lose(w, FH_FIELD_THINKING_SHOWN, impossible);
@@ -264,7 +264,8 @@ static void fit_budget(struct fh_writer *w, struct measure *m)
     m->budget = fh_max(budget, BUDGET_MIN);
     m->budget = bounded ? fh_min(m->budget, most - 1) : m->budget;
     if (m->budget != budget) {
-        lose(w, FH_FIELD_THINKING_BUDGET, "thinking takes 1024 tokens or more, below max_tokens");
+        lose(w, FH_FIELD_THINKING_BUDGET,
+             "thinking takes 1024 tokens or more, below max_tokens");
     }
     if (!bounded && __builtin_add_overflow(m->budget, MAX_TOKENS_DEFAULT, &m->max_tokens)) {
         m->max_tokens = UINT64_MAX;
@@ -354,7 +355,8 @@ static void add_metadata(struct fh_writer *w, yyjson_mut_val *root)
     if (w->req->user.ptr != NULL) {
         fh_write_text(w, metadata, "user_id", w->req->user);
         if (identifier != NULL) {
-            lose(w, FH_FIELD_SAFETY_IDENTIFIER, "one id of a user is taken, and another was given");
+            lose(w, FH_FIELD_SAFETY_IDENTIFIER,
+                 "one id of a user is taken, and another was given");
         }
     } else {
         fh_write_val(w, metadata, "user_id", identifier);

@@ -28,10 +28,13 @@ static bool no_news(const struct fh_frame *wire)
     return wire->data.len == 0;
 }
 
+/* see_finish: a word that we do not know is a reason as well. */
 static void see_finish(struct fh_watch *watch, yyjson_val *word)
 {
     if (yyjson_is_str(word) && watch->finish == FH_FINISH_UNKNOWN) {
-        watch->finish = fh_anthropic_finish(fh_json_text(word));
+        enum fh_finish finish = fh_anthropic_finish(fh_json_text(word));
+
+        watch->finish = finish == FH_FINISH_UNKNOWN ? FH_FINISH_STOP : finish;
     }
 }
 
@@ -78,7 +81,7 @@ void fh_anthropic_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
                                 NULL, NULL);
         see_finish(watch, fh_json_get(delta, FH_LIT("stop_reason")));
     } else if (fh_eq(name, FH_LIT("message_stop"))) {
-        watch->ended = true;
+        watch->ended = watch->finish != FH_FINISH_UNKNOWN; /* without a reason it is no end */
     } else if (fh_eq(name, FH_LIT("error"))) {
         see_fault(watch, root);
     }

@@ -17,8 +17,8 @@ enum { HELD_MAX = 1 << 20 };
 /* A block that waits for its turn. */
 struct waiting {
     struct waiting *next;
-    struct fh_event start; /* its slices copied */
-    struct fh_buf said;    /* text, thinking or arguments */
+    struct fh_event start;   /* its slices copied */
+    struct fh_buf said;      /* text, thinking or arguments */
     struct fh_buf signature; /* as the client gets it */
     bool stopped;
 };
@@ -30,7 +30,7 @@ struct encoder {
     struct fh_usage told;  /* what message_start said of it */
     struct fh_anthropic_said said;
     struct waiting *first, *last;
-    size_t held; /* bytes that waited so far, the blocks themselves included */
+    size_t held;             /* bytes that waited so far, the blocks themselves included */
     enum fh_block_kind kind; /* of the open block */
     uint32_t source_index;   /* of the open block, as the provider counts */
     uint32_t index;          /* of the open block, else of the next */

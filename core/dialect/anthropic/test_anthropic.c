@@ -80,20 +80,20 @@ static void test_interleaved_blocks_are_put_in_order(void **state)
     say(&s, &(struct fh_event){.kind = FH_EVENT_END});
 
     assert_text(retold(arena, fh_buf_slice(&s.out)), "start msg_req_1 a-model\n"
-                                        "usage input=0 output=0\n"
-                                        "block 0 call call f\n"
-                                        "arguments 0 \"{\\\"a\\\":\"\n"
-                                        "arguments 0 \"1}\"\n"
-                                        "stop 0\n"
-                                        "block 1 call call f\n"
-                                        "arguments 1 \"{\\\"b\\\":2}\"\n"
-                                        "stop 1\n"
-                                        "block 2 call call f\n"
-                                        "arguments 2 \"{}\"\n"
-                                        "stop 2\n"
-                                        "usage input=12 output=7\n"
-                                        "finish tools tool_use\n"
-                                        "end\n");
+                                                     "usage input=0 output=0\n"
+                                                     "block 0 call call f\n"
+                                                     "arguments 0 \"{\\\"a\\\":\"\n"
+                                                     "arguments 0 \"1}\"\n"
+                                                     "stop 0\n"
+                                                     "block 1 call call f\n"
+                                                     "arguments 1 \"{\\\"b\\\":2}\"\n"
+                                                     "stop 1\n"
+                                                     "block 2 call call f\n"
+                                                     "arguments 2 \"{}\"\n"
+                                                     "stop 2\n"
+                                                     "usage input=12 output=7\n"
+                                                     "finish tools tool_use\n"
+                                                     "end\n");
 }
 
 /* What waits is bounded: one byte below the bound it waits, at the bound the stream fails. */

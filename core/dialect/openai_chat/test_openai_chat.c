@@ -65,8 +65,7 @@ static void test_wrong_requests_are_told_what_would_be_right(void **state)
          "/tools/0/function is required and is not there"},
         {"{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":"
          "{\"name\":\"f\",\"parameters\":[]}}]}",
-         FH_E_TYPE,
-         "/tools/0/function/parameters must be an object, not a list"},
+         FH_E_TYPE, "/tools/0/function/parameters must be an object, not a list"},
         {"{\"model\":\"m\",\"messages\":[],\"tool_choice\":1}", FH_E_TYPE,
          "/tool_choice must be \"auto\", \"none\", \"required\" or an object, not a number"},
         {"{\"model\":\"m\",\"messages\":[],\"response_format\":{}}", FH_E_MISSING,

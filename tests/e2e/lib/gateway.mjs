@@ -20,12 +20,19 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { atEnd, watch } from './cleanup.mjs';
+import { wires } from './wires.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const program = process.env.FREEHOLD_BIN ?? path.join(root, 'build/freehold');
 
-const secrets = { ANT_KEY: 'sk-ant-test-f3ea9c51', OAI_KEY: 'sk-oai-test-77b1d0c4' };
+const secrets = {
+  ANT_KEY: 'sk-ant-test-f3ea9c51',
+  OAI_KEY: 'sk-oai-test-77b1d0c4',
+  AWS_BEARER: 'aws-bearer-test-5c20d9e8',
+  GEM_KEY: 'gem-key-test-91be4402',
+  MIS_KEY: 'mis-key-test-3c7fd018',
+};
 
 /* bothDialects is a config with a provider of each dialect at `up`, and models that lead to the one,
  * the other, or one after the other. */
@@ -53,6 +60,21 @@ export function bothDialects(up, more = {}) {
       },
     },
     ...(more.limits && { limits: more.limits }),
+  };
+}
+
+/* allDialects is a config with a provider of each dialect at `up`, and a model `to-DIALECT` for each. */
+export function allDialects(up, more = {}) {
+  const names = Object.keys(wires);
+  return {
+    providers: Object.fromEntries(names.map((name) => [name, wires[name].place(up.url)])),
+    models: Object.fromEntries(
+      names.map((name) => [
+        `to-${name}`,
+        { routes: [{ provider: name, model: wires[name].model }] },
+      ]),
+    ),
+    ...more,
   };
 }
 
@@ -102,6 +124,7 @@ async function start(gw, env, { inherit, patience = 30000, until = /^ready (\S+)
     throw new Error(`freehold up did not get ready:\n${gw.output}`);
   }
   gw.url = line[1] ?? `http://127.0.0.1:${gw.port}`;
+  gw.http2 = /^http2 (\S+)$/m.exec(said)?.[1];
   gw.key = line[2] ?? null;
 }
 

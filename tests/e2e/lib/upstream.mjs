@@ -1,4 +1,4 @@
-/* upstream.mjs: a scripted provider. It speaks both dialects, by path, and can stall, cut, reset
+/* upstream.mjs: a scripted provider. It speaks all dialects, by path, and can stall, cut, reset
  * and lie; it writes down what it got.
  *
  *     const up = await upstream(t, say('Hello'));                    the same answer every time
@@ -16,6 +16,7 @@ import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atEnd } from './cleanup.mjs';
 import { anthropicEvents, anthropicReply, openaiEvents, openaiReply } from './wire.mjs';
+import { dialectOf, isStreamed, wires } from './wires.mjs';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 
@@ -39,6 +40,7 @@ function parse(bytes) {
   const [path, query = ''] = target.split('?');
   const ask = { method, path, query, headers, raw, size };
   ask.dialect = /\/messages/.test(path) ? 'anthropic' : 'openai';
+  ask.wire = dialectOf(path);
   try {
     ask.body = JSON.parse(raw.toString());
   } catch {
@@ -219,6 +221,38 @@ export const say =
     const include = ask.body?.stream_options?.include_usage === true;
     if (ask.body?.stream) return events(stream(content, { includeUsage: include, ...more }), more);
     return json(200, reply(content, more), more.headers);
+  };
+
+/* speak is `say` in any of the six dialects. */
+export const speak =
+  (content, more = {}) =>
+  (ask) => {
+    const wire = wires[ask.wire];
+    if (!isStreamed(ask)) return json(200, wire.reply(content, more), more.headers);
+    const include = ask.body?.stream_options?.include_usage === true;
+    const list = wire.events(content, { includeUsage: include, ...more });
+    return events(list, { ...more, headers: { 'content-type': wire.type, ...more.headers } });
+  };
+
+/* decline refuses in any of the six. */
+export const decline =
+  (status, message = `the provider says ${status}`, more = {}) =>
+  (ask) => {
+    const wire = wires[ask.wire];
+    const headers = { ...wire.faultHeaders?.(status), ...more.headers };
+    return json(status, wire.fault(status, message), headers);
+  };
+
+/* breakOff streams `content` for `writes` events and then says that it failed, or, where a dialect
+ * has no words for it, is cut. */
+export const breakOff =
+  (writes, content, message = 'the provider broke') =>
+  (ask) => {
+    const wire = wires[ask.wire];
+    const list = wire.events(content, { includeUsage: false }).slice(0, writes);
+    const headers = { 'content-type': wire.type };
+    if (wire.broken) return events([...list, wire.broken(message)], { headers });
+    return cut(1 + writes, 'close', events(wire.events(content), { headers }));
   };
 
 export const count = (n) => json(200, { input_tokens: n });

@@ -1,4 +1,5 @@
-/* wire.mjs: what a model says, in both dialects, whole and streamed.
+/* wire.mjs: what a model says, in Anthropic's dialect and in OpenAI's, whole and streamed. The
+ * other dialects are in wire-*.mjs, all of them together in wires.mjs.
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Content is a string or a list of parts:
@@ -16,13 +17,16 @@ export const stops = {
 
 export const plainUsage = { input: 12, output: 7 };
 
-const partsOf = (content) => (Array.isArray(content) ? content : [content]);
+export const partsOf = (content) => (Array.isArray(content) ? content : [content]);
 
-const stopOf = (content, more, dialect) =>
-  stops[more.stop ?? (partsOf(content).some((p) => p.tool) ? 'tools' : 'end')][dialect];
+/* stopName is the key of `stops` that an answer ends with. */
+export const stopName = (content, more) =>
+  more.stop ?? (partsOf(content).some((p) => p.tool) ? 'tools' : 'end');
+
+const stopOf = (content, more, dialect) => stops[stopName(content, more)][dialect];
 
 /* In fragments of a few characters, such that a stream has several of them, and never too many. */
-const fragments = (text) =>
+export const fragments = (text) =>
   text.match(new RegExp(`.{1,${Math.max(8, Math.ceil(text.length / 200))}}`, 'gsu')) ?? [''];
 
 export function anthropicUsage(usage) {
