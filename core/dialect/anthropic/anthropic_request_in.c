@@ -369,7 +369,8 @@ enum fh_rc fh_anthropic_decode_request(struct fh_chat_request *req, struct fh_ar
                                        struct fh_slice body, struct fh_complaint *why)
 {
     yyjson_val *automatic = NULL;
-    struct fh_reader r = {arena, req, fh_anthropic_cells, why, &automatic};
+    struct fh_reader r = {
+        .arena = arena, .req = req, .cells = fh_anthropic_cells, .why = why, .own = &automatic};
     yyjson_val *root = NULL;
 
     fh_chat_request_init(req, FH_DIALECT_ANTHROPIC);
