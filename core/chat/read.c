@@ -266,6 +266,11 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
     if ((int)field < FH_VALUES) {
         return read_value(r, field, at, value);
     }
+    enum fh_rc rc = r->beside == NULL ? FH_E_SUPPORT : r->beside(r, into, at, value);
+
+    if (rc != FH_E_SUPPORT) {
+        return rc;
+    }
     (void)fh_read_keep(r, extras, at, value);
     return FH_OK;
 }

@@ -49,6 +49,9 @@ struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
                               const struct fh_path *path, struct fh_slice key,
                               yyjson_val *value);
 
+/* fh_extras_append moves what `more` has to the end of `list`. */
+void fh_extras_append(struct fh_extras *list, const struct fh_extras *more);
+
 /* fh_extras_keep notes those members of `obj` that are not among `names`. */
 void fh_extras_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
                     yyjson_val *obj, const struct fh_slice *names, size_t count);
@@ -87,7 +90,8 @@ enum fh_source {
     FH_SOURCE_NONE,
     FH_SOURCE_BASE64, /* `data`, `media_type` */
     FH_SOURCE_URL,    /* `data` */
-    FH_SOURCE_FILE,   /* `data` is the provider's id of an uploaded file */
+    FH_SOURCE_FILE,   /* `data` is the provider's id of an uploaded file; opaque: of whatever it
+                         is that the provider keeps */
     FH_SOURCE_TEXT,   /* `data` is the document itself */
 };
 
@@ -111,6 +115,7 @@ struct fh_block {
     bool from_string;           /* the source had a bare string here, not a list of parts */
     bool is_json;               /* tool result: its one text is a JSON value, not words */
     bool cited;                 /* document: the answer shall cite it */
+    bool id_made_up;            /* tool call, tool result: the source named none */
     enum fh_signer signer;      /* of `signature` and of redacted `data` */
     struct fh_slice text;       /* text, thinking, refusal */
     struct fh_slice signature;  /* thinking, tool call; opaque text, as its signer wrote it */
@@ -124,6 +129,8 @@ struct fh_block {
                                    broken JSON, a model made it */
     struct fh_blocks content; /* tool result */
     yyjson_val *raw;          /* opaque: the whole block */
+    yyjson_val *item; /* Responses: what begins with this block; its id, status and type mean
+                         nothing elsewhere */
     yyjson_val *citations;    /* text: of an earlier answer, as the source has them */
     struct fh_slice pointer;  /* of the block in the source body */
     struct fh_slice
@@ -136,6 +143,7 @@ struct fh_message {
     enum fh_role role;
     struct fh_blocks content;
     bool content_null;       /* OpenAI: an assistant's content may be null */
+    bool goes_on;            /* the same turn as the message before, in pieces: turn.h */
     struct fh_slice name;    /* of who speaks */
     struct fh_slice pointer; /* of the message in the source body */
     struct fh_extras extras;
@@ -146,6 +154,7 @@ struct fh_tool {
     struct fh_slice name;
     struct fh_slice description; /* ptr NULL: not given */
     yyjson_val *schema;          /* NULL: not given */
+    bool schema_is_openapi;      /* it is in OpenAPI's words: openapi.h */
     int8_t strict;               /* -1 not given, 0, 1 */
     enum fh_cache cache;
     yyjson_val *raw; /* not NULL: a tool of the provider's own (web search, …), whole */
@@ -212,6 +221,7 @@ struct fh_envelope {
 
 struct fh_chat_request {
     enum fh_dialect_id dialect; /* of the source */
+    yyjson_val *body; /* Responses: all of it; its answers repeat what was asked */
     struct fh_slice model;
     struct fh_envelope envelope; /* of the target */
     struct fh_slice betas;   /* for the envelope: names of betas, comma between; may be empty */
@@ -244,6 +254,7 @@ struct fh_chat_request {
     struct fh_slice format_description;
     int8_t format_strict;
     yyjson_val *format_schema;
+    bool format_schema_is_openapi;
 
     struct fh_slice user; /* Anthropic metadata.user_id, OpenAI user or safety_identifier */
     bool user_is_safety;  /* OpenAI: came as safety_identifier */
