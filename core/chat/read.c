@@ -229,6 +229,9 @@ static enum fh_rc read_value(struct fh_reader *r, enum fh_field field, const str
     enum fh_value_type type = fh_field_row(field)->type;
     const struct fh_member member = {.kind = kinds[type]};
 
+    if (r->req->value[field] != NULL) {
+        return fh_read_refuse(r, at, "stands twice in its object; once would be right");
+    }
     if (type == FH_TYPE_TEXT && !yyjson_is_str(value)) {
         return fh_read_wrong(r, at, "a string", value);
     }
