@@ -138,7 +138,7 @@ struct fuzz_stream {
     struct fh_buf wire; /* what a client of the same dialect gets */
     struct fh_usage usage;
     struct fh_watch watch;
-    bool ended, failed;
+    bool finished, ended, failed;
 };
 
 static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d, void *encoder,
@@ -148,6 +148,7 @@ static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d,
     trace_event(&t->trace, scratch, event);
     d->encode_stream(encoder, &t->wire, scratch, event, loss);
     fh_usage_merge(&t->usage, &event->usage);
+    t->finished = t->finished || event->kind == FH_EVENT_FINISH;
     t->ended = t->ended || event->kind == FH_EVENT_END;
     t->failed = t->failed || event->kind == FH_EVENT_ERROR;
 }
@@ -186,6 +187,13 @@ static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_
             d->scan_stream(&t.watch, scratch, &event);
             fh_arena_reset(scratch);
         }
+    }
+    if (d->ends_with_bytes && t.finished && !t.ended && !t.failed && got != FH_STEP_ERROR &&
+        fh_frames_at_boundary(frames)) {
+        const struct fh_event end = {.kind = FH_EVENT_END};
+
+        fuzz_event(&t, d, encoder, scratch, loss, &end);
+        t.watch.ended = true;
     }
     fh_frames_fini(frames);
     FH_ASSERT(!t.trace.failed && !t.wire.failed);

@@ -129,7 +129,7 @@ struct fh_provider {
     struct fh_slice tls_name; /* sent as SNI and verified */
     struct fh_slice ca_file;  /* empty: the system's */
     struct fh_slice
-        key_ref; /* env:NAME, file:PATH or state:NAME, never the secret; empty: none */
+        key_ref; /* env:NAME, file:PATH or state:PATH, never the secret; empty: none */
     struct fh_slice region;  /* of a cloud; may be empty */
     struct fh_slice project; /* Google's */
     uint32_t connect_timeout_ms;
