@@ -44,7 +44,9 @@ static void create(const char *name, struct fh_key_text *text)
 /* ---- a worker in a process of its own, which does as it is told and answers ---- */
 
 struct order {
-    char what; /* k: key, m: model, p: provider, l: limits, g: generation, n: models, q: quit */
+    char
+        what; /* k: key, m: model, p: provider, l: limits, g: generation, n: models, o: the order of
+                  providers, q: quit */
     char name[64];
 };
 
@@ -73,6 +75,17 @@ static void list_models(struct fh_policy_reader *reader, struct answer *a)
     while (fh_policy_reader_next_model(reader, model.name, &model) == FH_OK) {
         len +=
             (size_t)snprintf(a->text + len, sizeof(a->text) - len, "%.*s ", FH_ARG(model.name));
+        a->number++;
+    }
+}
+
+static void list_providers(struct fh_slice names, struct answer *a)
+{
+    struct fh_slice name = FH_NONE;
+    size_t len = 0;
+
+    while (fh_policy_next_name(&names, &name)) {
+        len += (size_t)snprintf(a->text + len, sizeof(a->text) - len, "%.*s ", FH_ARG(name));
         a->number++;
     }
 }
@@ -112,6 +125,9 @@ static struct answer look(struct fh_policy_reader *reader, const struct order *o
         a.number = limits.body_max_bytes;
     } else if (order->what == 'n') {
         list_models(reader, &a);
+    } else if (order->what == 'o') {
+        a.rc = fh_policy_reader_providers(reader, &name);
+        list_providers(name, &a);
     }
     fh_policy_reader_end(reader);
     return a;
@@ -231,6 +247,23 @@ static void test_hot_swap_is_seen_by_another_process(void **state)
     assert_int_equal(ask('m', "b").rc, FH_E_MISSING);
     assert_int_equal(ask('p', "o").rc, FH_E_MISSING);
     assert_int_equal(ask('l', "").number, 32 << 20);
+}
+
+static void test_providers_keep_their_order(void **state)
+{
+    struct answer a;
+
+    FH_UNUSED(state);
+    publish("{}\n", true);
+    a = ask('o', "");
+    assert_int_equal(a.rc, FH_OK);
+    assert_int_equal(a.number, 0);
+    publish("providers: {z: {kind: local}, b: {kind: openai, key: \"env:K\"},\n"
+            "            a: {kind: anthropic, key: \"env:K\"}}\n",
+            false);
+    assert_string_equal(ask('o', "").text, "z b a ");
+    publish(TWO, false);
+    assert_string_equal(ask('o', "").text, "l o ");
 }
 
 static void test_engine_state_survives_a_publish(void **state)
@@ -438,6 +471,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_hot_swap_is_seen_by_another_process),
+        TEST(test_providers_keep_their_order),
         TEST(test_engine_state_survives_a_publish),
         TEST(test_credentials_state_survives_a_publish),
         TEST(test_keys),
