@@ -1,7 +1,8 @@
 /*
  * story.h: the vectors of one dialect, and the tests that all dialects share.
  *
- *     == request: title              the body written again in the same dialect, or its refusal
+ *     == request: title              the body written again in the same dialect, losses below, or
+ *                                    its refusal
  *     == reply: title                the events of a whole reply, one a line
  *     == stream: title               the events of a stream
  *     == fault: title                first line the status; gives kind, status, sentence, our body
@@ -242,7 +243,9 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     struct fh_slice chat = FH_NONE;
 
     if (fh_eq(v->kind, FH_LIT("request"))) {
-        (void)story_translate(out, arena, story_dialect, story_dialect, v->wire, loss);
+        if (story_translate(out, arena, story_dialect, story_dialect, v->wire, loss)) {
+            story_losses(out, loss);
+        }
     } else if (fh_eq(v->kind, FH_LIT("reply"))) {
         struct fh_events events = {.arena = arena, .dialect = story_dialect->id};
 

@@ -76,7 +76,7 @@ static inline void trace_block(struct fh_buf *out, struct fh_arena *scratch,
         fh_buf_printf(out, " %.*s%s", FH_ARG(e->text), trace_signers[e->signer]);
     } else if (e->media_type.len > 0) {
         fh_buf_printf(out, " %.*s", FH_ARG(e->media_type));
-    } else if (e->raw != NULL) {
+    } else if (e->block == FH_BLOCK_OPAQUE && e->raw != NULL) {
         fh_buf_append(out, FH_LIT(" "));
         fh_json_append_val(out, scratch, e->raw);
     }
@@ -125,7 +125,7 @@ static inline void trace_event(struct fh_buf *out, struct fh_arena *scratch,
         fh_buf_printf(out, "citations %u", e->index);
         break;
     case FH_EVENT_EXTRA:
-        fh_buf_printf(out, "extra %u", e->index);
+        fh_buf_printf(out, "extra %u%s%.*s", e->index, e->name.len > 0 ? " " : "", FH_ARG(e->name));
         break;
     case FH_EVENT_BLOCK_STOP:
         fh_buf_printf(out, "stop ");

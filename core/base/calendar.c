@@ -74,7 +74,7 @@ bool fh_date_time_us(const struct fh_date_time *at, uint64_t *us)
     return true;
 }
 
-/* print_digits writes the last `count` digits. Not printf: who signs prints three times a request. */
+/* print_digits writes the last `count` digits. Not by printf: signing a request does it often. */
 static void print_digits(struct fh_buf *out, uint32_t number, size_t count)
 {
     uint8_t digits[4];

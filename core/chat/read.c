@@ -229,6 +229,9 @@ static enum fh_rc read_value(struct fh_reader *r, enum fh_field field, const str
     enum fh_value_type type = fh_field_row(field)->type;
     const struct fh_member member = {.kind = kinds[type]};
 
+    if (r->req->value[field] != NULL) {
+        return fh_read_refuse(r, at, "stands twice in its object; once would be right");
+    }
     if (type == FH_TYPE_TEXT && !yyjson_is_str(value)) {
         return fh_read_wrong(r, at, "a string", value);
     }
@@ -262,6 +265,11 @@ static enum fh_rc read_one(struct fh_reader *r, const struct fh_shape *shape, vo
 
     if ((int)field < FH_VALUES) {
         return read_value(r, field, at, value);
+    }
+    enum fh_rc rc = r->beside == NULL ? FH_E_SUPPORT : r->beside(r, into, at, value);
+
+    if (rc != FH_E_SUPPORT) {
+        return rc;
     }
     (void)fh_read_keep(r, extras, at, value);
     return FH_OK;

@@ -13,12 +13,20 @@
 
 #include "chat/request.h"
 
+struct fh_reader;
+
+/* `into` is the struct of the object, `at` the member's own path. */
+typedef enum fh_rc fh_member_fn(struct fh_reader *r, void *into, const struct fh_path *at,
+                                yyjson_val *value);
+
 struct fh_reader {
     struct fh_arena *arena;
     struct fh_chat_request *req;
     const struct fh_cell *cells; /* of the dialect that is read; NULL: it has no values */
     struct fh_complaint *why;
-    void *own; /* what the dialect's own functions want beside */
+    void *own;            /* what the dialect's own functions want beside */
+    fh_member_fn *beside; /* NULL, or asked about a member that no table and no ledger has;
+                             FH_E_SUPPORT makes it an extra */
 };
 
 /* What a member is, and where it goes. */
@@ -33,12 +41,6 @@ enum fh_member_kind {
     FH_MEMBER_READ,   /* `read` sees to it; `field` is where `offset` points */
     FH_MEMBER_SKIP,   /* read elsewhere */
 };
-
-struct fh_member;
-
-/* `into` is the struct of the object, `at` the member's own path. */
-typedef enum fh_rc fh_member_fn(struct fh_reader *r, void *into, const struct fh_path *at,
-                                yyjson_val *value);
 
 struct fh_member {
     struct fh_slice key;

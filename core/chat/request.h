@@ -90,7 +90,8 @@ enum fh_source {
     FH_SOURCE_NONE,
     FH_SOURCE_BASE64, /* `data`, `media_type` */
     FH_SOURCE_URL,    /* `data` */
-    FH_SOURCE_FILE,   /* `data` is the provider's id of an uploaded file */
+    FH_SOURCE_FILE,   /* `data` is the provider's id of an uploaded file; opaque: of whatever it
+                         is that the provider keeps */
     FH_SOURCE_TEXT,   /* `data` is the document itself */
 };
 
@@ -128,6 +129,8 @@ struct fh_block {
                                    broken JSON, a model made it */
     struct fh_blocks content; /* tool result */
     yyjson_val *raw;          /* opaque: the whole block */
+    yyjson_val *item; /* Responses: what begins with this block; its id, status and type mean
+                         nothing elsewhere */
     yyjson_val *citations;    /* text: of an earlier answer, as the source has them */
     struct fh_slice pointer;  /* of the block in the source body */
     struct fh_slice
@@ -218,6 +221,7 @@ struct fh_envelope {
 
 struct fh_chat_request {
     enum fh_dialect_id dialect; /* of the source */
+    yyjson_val *body; /* Responses: all of it; its answers repeat what was asked */
     struct fh_slice model;
     struct fh_envelope envelope; /* of the target */
     struct fh_slice betas;   /* for the envelope: names of betas, comma between; may be empty */

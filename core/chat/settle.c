@@ -188,6 +188,9 @@ static enum fh_rc settle_thinking(struct walk *w, struct fh_block *block, bool *
 {
     bool redacted = block->kind == FH_BLOCK_REDACTED;
 
+    if ((w->req->envelope.quirks & FH_QUIRK_REASONING_DETAILS) != 0) {
+        return FH_OK; /* the dialect has no place for it, this server has */
+    }
     if (!redacted && block->signature.len == 0) {
         return decide(w, FH_FIELD_THINKING_UNSIGNED, block->pointer, drop);
     }
@@ -216,6 +219,9 @@ static enum fh_rc settle_call(struct walk *w, struct fh_block *block, bool *drop
 static enum fh_rc settle_opaque(struct walk *w, const struct fh_block *block, enum fh_role role,
                                 bool *drop)
 {
+    if (block->source == FH_SOURCE_FILE) {
+        return decide(w, FH_FIELD_KEPT_ITEM, block->pointer, drop);
+    }
     return decide(w, role == FH_ROLE_ASSISTANT ? FH_FIELD_OPAQUE_SAID : FH_FIELD_OPAQUE_ASKED,
                   block->pointer, drop);
 }

@@ -73,9 +73,8 @@ static struct fh_slice take_token(struct fh_slice *pointer)
     return token;
 }
 
-/* put_at adds a value at a pointer of members. Keys are the ledger's own text: they stay. */
-static void put_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice pointer,
-                   yyjson_val *val)
+void fh_write_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice pointer,
+                 yyjson_mut_val *val)
 {
     while (fh_take(&pointer, FH_LIT("/"))) {
         struct fh_slice token = take_token(&pointer);
@@ -83,7 +82,7 @@ static void put_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice poi
         yyjson_mut_val *member = yyjson_mut_obj_getn(obj, (const char *)token.ptr, token.len);
 
         if (pointer.len == 0) {
-            (void)yyjson_mut_obj_put(obj, key, yyjson_val_mut_copy(w->doc, val));
+            (void)yyjson_mut_obj_put(obj, key, val);
             return;
         }
         if (!yyjson_mut_is_obj(member)) {
@@ -99,7 +98,8 @@ void fh_write_values(struct fh_writer *w, const struct fh_cell *cells, yyjson_mu
     for (int field = 0; field < FH_VALUES; field++) {
         if (w->req->value[field] != NULL && cells[field].pointer.len > 0 &&
             !cells[field].by_code) {
-            put_at(w, root, cells[field].pointer, w->req->value[field]);
+            fh_write_at(w, root, cells[field].pointer,
+                        yyjson_val_mut_copy(w->doc, w->req->value[field]));
         }
     }
 }

@@ -42,6 +42,11 @@ yyjson_mut_val *fh_write_in(struct fh_writer *w, yyjson_mut_val *obj, const char
 FH_NODISCARD bool fh_write_json(struct fh_writer *w, yyjson_mut_val *obj, const char *key,
                                 struct fh_slice text);
 
+/* fh_write_at puts a value at a pointer of members, objects on the way made as needed. The pointer's
+ * text is lent: it must outlive the print. */
+void fh_write_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice pointer,
+                 yyjson_mut_val *val);
+
 /* fh_write_values puts each value of the request at the pointer of the target's cell, objects on
  * the way made as needed; not those that the dialect's own code writes. */
 void fh_write_values(struct fh_writer *w, const struct fh_cell *cells, yyjson_mut_val *root);

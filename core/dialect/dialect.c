@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/dialect.h"
 
-static const struct fh_dialect *const all[] = {
+static const struct fh_dialect *const all[FH_DIALECTS] = {
     [FH_DIALECT_ANTHROPIC] = &fh_dialect_anthropic,
     [FH_DIALECT_OPENAI_CHAT] = &fh_dialect_openai_chat,
+    [FH_DIALECT_OPENAI_RESPONSES] = &fh_dialect_openai_responses,
+    [FH_DIALECT_BEDROCK] = &fh_dialect_bedrock,
     [FH_DIALECT_GEMINI] = &fh_dialect_gemini,
 };
 

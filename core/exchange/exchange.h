@@ -70,7 +70,7 @@ struct fh_target {
     const struct fh_provider
         *provider;            /* NULL: the route names one that is not there (any more) */
     struct fh_slice model;    /* its name for the model */
-    struct fh_slice secret;   /* the provider's key; empty: none */
+    struct fh_slice secret;   /* a key or a credential: provider/credential.h; empty: none */
     const char *secret_error; /* why the key could not be had; NULL: it could */
 };
 

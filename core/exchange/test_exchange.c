@@ -25,13 +25,22 @@ struct row {
     const char *name;
     const char *path, *method, *key; /* default: /v1/messages, POST, fh-good */
     const char *body, *translation;
-    /* A anthropic, O openai_chat, H openai_chat that is helped to tool calls, S starting, X gone */
+    /* A anthropic, O openai_chat, H openai_chat that is helped to tool calls, S starting, X gone,
+     * T anthropic with a token that a cloud lent, P with a pair of keys for signing */
     const char *targets;
     struct attempt attempt[ATTEMPTS_MAX];
     bool journal_full;
     enum gone gone;
     const char *want;
 };
+
+#define KEY FH_LIT("sk-provider")
+#define LENT                                                                       \
+    FH_LIT("freehold-credential 1\nkind token\nfrom a cloud\nexpires 1769862605\n" \
+           "token ya29.sk-provider\n")
+#define PAIR                                                                     \
+    FH_LIT("freehold-credential 1\nkind aws\nfrom a cloud\naccess_key_id AKID\n" \
+           "secret_access_key sk-provider\n")
 
 #define ASK \
     "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
@@ -156,7 +165,9 @@ static void answer_route(struct shell *sh, struct fh_slice model)
         };
         target[count] = (struct fh_target){.provider = letters[count] == 'X' ? NULL : p,
                                            .model = FH_LIT("u"),
-                                           .secret = FH_LIT("sk-provider")};
+                                           .secret = letters[count] == 'T'   ? LENT
+                                                     : letters[count] == 'P' ? PAIR
+                                                                             : KEY};
     }
     fh_exchange_route(sh->x, target, count);
 }
@@ -189,7 +200,9 @@ static void note_sent(struct shell *sh, const struct fh_want *want)
     assert_true(fh_contains(all, FH_LIT("sk-provider")));
     assert_false(fh_contains(all, FH_LIT("fh-good"))); /* the client's key never travels on */
     assert_true(fh_contains(all, FH_LIT("\"model\":\"u\"")));
-    note(sh, "send%s%s; ", fh_contains(all, FH_LIT("\"include_usage\":true")) ? " +usage" : "",
+    note(sh, "send%s%s%s; ",
+         fh_contains(all, FH_LIT("Authorization: Bearer ya29.sk-provider\r\n")) ? " +lent" : "",
+         fh_contains(all, FH_LIT("\"include_usage\":true")) ? " +usage" : "",
          fh_contains(all, FH_LIT("{\"role\":\"assistant\",\"content\":\"<call>\"}]")) &&
                  fh_contains(all, FH_LIT("\"tool_choice\":\"required\"")) &&
                  !fh_contains(all, FH_LIT("other"))
@@ -578,6 +591,13 @@ static const struct row rows[] = {
     {.name = "the model is being loaded",
      .targets = "S",
      .want = "head 503 retry-after=2 x-should-retry=true; end; \n*is starting: loading*"},
+    {.name = "a token that a cloud lent goes where those go",
+     .targets = "T",
+     .attempt = {{.json = A_REPLY}},
+     .want = "intent 1 ant/u; send +lent; *head 200*; end; \n*Hello*"},
+    {.name = "a pair of keys where nothing is signed",
+     .targets = "P",
+     .want = "head 502*; end; \n*credentials*cannot be used*"},
     {.name = "a route to nowhere", .targets = "X", .want = "head 500*; end; \n*is gone*"},
     {.name = "no connection at all",
      .attempt = {{.refused = "no route to host"}},

@@ -98,6 +98,13 @@ struct fh_provider_embedding {
     struct fh_slice models;
 };
 
+/* A place that keeps batches, files or stored answers for clients of a dialect. */
+struct fh_provider_native {
+    enum fh_provider_kind kind;
+    enum fh_dialect_id dialect;
+    struct fh_slice path; /* in place of the "/v1" with which clients begin */
+};
+
 enum fh_provider_state {
     FH_PROVIDER_READY,
     FH_PROVIDER_STARTING, /* requests get 503 with retry-after, for now */
@@ -122,7 +129,7 @@ struct fh_provider {
     struct fh_slice tls_name; /* sent as SNI and verified */
     struct fh_slice ca_file;  /* empty: the system's */
     struct fh_slice
-        key_ref; /* env:NAME, file:PATH or state:NAME, never the secret; empty: none */
+        key_ref; /* env:NAME, file:PATH or state:PATH, never the secret; empty: none */
     struct fh_slice region;  /* of a cloud; may be empty */
     struct fh_slice project; /* Google's */
     uint32_t connect_timeout_ms;
@@ -154,6 +161,14 @@ FH_NODISCARD bool fh_provider_speaks(enum fh_provider_kind kind, enum fh_dialect
 /* fh_provider_embedding gives how a place is asked for embeddings; NULL: not at all. */
 const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,
                                                           struct fh_slice model);
+
+/* fh_provider_native gives how places of a kind are asked for what they keep for clients of a
+ * dialect; NULL: they keep nothing. */
+const struct fh_provider_native *fh_provider_native(enum fh_provider_kind kind,
+                                                    enum fh_dialect_id dialect);
+
+/* fh_provider_keeps says whether they keep something for clients of any dialect. */
+FH_NODISCARD bool fh_provider_keeps(enum fh_provider_kind kind);
 
 /* fh_provider_fill appends a template with its {region}, {project} and {model} filled in:
  * percent-encoded, but for '@', which Google wants raw. */

@@ -1,9 +1,11 @@
 /* fuzz_json_scan.c: what the scan accepts, yyjson accepts, and the other way round; it finds the
- * members that yyjson finds; what is escaped comes back unescaped. Two differences are meant: the
- * scan bounds the depth, and lets a lone surrogate pass, which is in RFC 8259's grammar.
+ * members that yyjson finds, and a walk the parts; what is escaped comes back unescaped. Two
+ * differences are meant: the scan bounds the depth, and lets a lone surrogate pass, which is in RFC
+ * 8259's grammar.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 #include "wire/json_scan.h"
+#include "wire/json_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -82,6 +84,39 @@ static void check_members(struct fh_arena *arena, struct fh_slice text, yyjson_v
     }
 }
 
+/* check_parts walks an object or array beside yyjson. */
+static void check_parts(struct fh_arena *arena, struct fh_slice text, yyjson_val *root)
+{
+    struct fh_json_walk walk;
+    struct fh_json_part part;
+    yyjson_val *at = unsafe_yyjson_get_first(root);
+    size_t count = 0;
+
+    FH_ASSERT(fh_json_walk_begin(&walk, text) == yyjson_is_ctn(root));
+    while (yyjson_is_ctn(root) && fh_json_walk_next(&walk, &part)) {
+        FH_ASSERT(count++ < yyjson_get_len(root));
+        FH_ASSERT((part.name.len > 0) == yyjson_is_obj(root));
+        if (part.name.len > 0) {
+            FH_ASSERT(fh_eq(fh_json_unescape(part.name, arena), fh_json_text(at)));
+            at = unsafe_yyjson_get_next(at);
+        }
+        FH_ASSERT(same(arena, part.value, at));
+        at = unsafe_yyjson_get_next(at);
+    }
+    FH_ASSERT(count == (yyjson_is_ctn(root) ? yyjson_get_len(root) : 0));
+}
+
+/* walk_anything: a text that nobody accepted gives pieces of it, and an end. */
+static void walk_anything(struct fh_slice text)
+{
+    struct fh_json_walk walk;
+    struct fh_json_part part;
+
+    for (bool more = fh_json_walk_begin(&walk, text); more;
+         more = fh_json_walk_next(&walk, &part)) {
+    }
+}
+
 static void check_text(struct fh_arena *arena, struct fh_slice text)
 {
     struct fh_error why;
@@ -103,6 +138,7 @@ static void check_text(struct fh_arena *arena, struct fh_slice text)
     }
     FH_ASSERT(rc == FH_OK);
     check_members(arena, text, root);
+    check_parts(arena, text, root);
 }
 
 static void check_escape(struct fh_arena *arena, struct fh_slice bytes)
@@ -125,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fh_slice bytes = {data, size};
 
     check_text(arena, bytes);
+    walk_anything(bytes);
     if (fh_utf8_ok(bytes)) {
         check_escape(arena, bytes);
     }

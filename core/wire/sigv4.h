@@ -22,7 +22,7 @@
  *             are therefore refused, over TLS, too.
  *
  * What the claim does not list is not protected: fh_sigv4_signs tells. Who copies a signed request
- * on its way can send it again until FH_SIGV4_SKEW_US has passed, as with AWS itself.
+ * on its way can send it again until FH_SIGV4_SKEW_US after its date, as with AWS itself.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -49,7 +49,7 @@ enum {
 };
 
 struct fh_sigv4_request {
-    struct fh_slice method;
+    struct fh_slice method;    /* a token: the HTTP parser has seen to that */
     struct fh_slice path;      /* as in the request line; empty is "/" */
     struct fh_slice query;     /* as in the request line, behind the "?" */
     struct fh_slice authority; /* HTTP/2's; empty where there is a host among the fields */
@@ -74,7 +74,7 @@ struct fh_sigv4_key {
 /* fh_sigv4_key derives the key for the day in which `at_us` (calendar) lies.
  *
  * Requires a secret of at most FH_SIGV4_SECRET_MAX bytes.
- * Cost     16 blocks of SHA-256, some 8,000 instructions with the processor's help.
+ * Cost     some 40,000 instructions, 30,000 of them SHA-256.
  */
 struct fh_sigv4_key fh_sigv4_key(struct fh_slice secret, uint64_t at_us, struct fh_slice region,
                                  struct fh_slice service);
@@ -112,7 +112,9 @@ struct fh_sigv4_signed {
  * Returns  FH_E_CONFLICT when the request has one of the fields that are to be added;
  *          FH_E_MISSING without host and authority; FH_E_SYNTAX when the query has a "%" without
  *          its two digits; FH_E_LIMIT.
- * Cost     beside the hash of the body some 15,000 instructions with 8 fields.
+ * Cost     some 50,000 instructions with 8 fields, 28,000 of them SHA-256; the hash of a body of
+ *          2 KB, which the caller has made, is 60,000 more. (Without the processor's instructions
+ *          for SHA-256; with them, signing takes 4 us and the hash 2.)
  */
 enum fh_rc fh_sigv4_sign(struct fh_sigv4_signed *out, const struct fh_sigv4_signer *signer,
                          const struct fh_sigv4_request *req, uint64_t now_us,
@@ -160,6 +162,7 @@ struct fh_sigv4_terms {
  * Returns  FH_SIGV4_VALID when only the signature is left to check; FH_SIGV4_MISSING when it is not
  *          signed at all, or its Authorization has another scheme; else what is wrong. The claim is
  *          filled in as far as it was read.
+ * Cost     some 10,000 instructions with 11 fields.
  */
 enum fh_sigv4_verdict fh_sigv4_parse(struct fh_sigv4_claim *claim,
                                      const struct fh_sigv4_request *req,
@@ -175,14 +178,15 @@ FH_NODISCARD bool fh_sigv4_signs(const struct fh_sigv4_claim *claim, struct fh_s
  *          claim's `at_us`, region and service.
  * Returns  FH_SIGV4_VALID; FH_SIGV4_BODY when x-amz-content-sha256 is not `req->body`;
  *          FH_SIGV4_MISMATCH; FH_SIGV4_LIMIT.
- * Cost     as fh_sigv4_sign.
+ * Limits   FH_SIGV4_CANONICAL_MAX and the counts above, hence 1 MiB of `arena` at the utmost.
+ * Cost     some 40,000 instructions with 11 fields, of which the same holds as of signing.
  */
 enum fh_sigv4_verdict fh_sigv4_verify(const struct fh_sigv4_claim *claim,
                                       const struct fh_sigv4_request *req,
                                       const struct fh_sigv4_key *key, struct fh_arena *arena);
 
-/* How AWS would put it: the error's name and a sentence. It quotes no part of a secret, a token or a
- * signature. */
+/* How AWS would put it: the error's name and a sentence. It quotes no part of a secret, a token or
+ * a signature. */
 struct fh_sigv4_refusal {
     struct fh_slice error; /* "InvalidSignatureException" */
     struct fh_slice message;

@@ -1,6 +1,6 @@
 /*
- * sigv4_canonical.h: the texts that a signature of version 4 is made of; inside sigv4, and for those
- * who compare them with somebody else's.
+ * sigv4_canonical.h: the texts that a signature of version 4 is made of; inside sigv4, and for
+ * those who compare them with somebody else's.
  *
  *     request ──▶ canonical ──hash──▶ string to sign ──HMAC with the key──▶ signature
  *
@@ -23,8 +23,8 @@ struct fh_sigv4_params {
     size_t count;
 };
 
-/* fh_sigv4_params_read takes a raw query apart. Empty parameters are dropped, one without "=" has an
- * empty value.
+/* fh_sigv4_params_read takes a raw query apart. Empty parameters are dropped, one without "=" has
+ * an empty value.
  *
  * Returns  FH_E_SYNTAX when a "%" lacks its two digits; FH_E_LIMIT.
  */

@@ -5,7 +5,7 @@
 #include "wire/sigv4_canonical.h"
 #include "wire/url.h"
 
-enum { DATE_LEN = 8, HASH_DIGITS = 2 * FH_SHA256_LEN, MESSAGE_MAX = 1024 };
+enum { DATE_LEN = 8, MESSAGE_MAX = 1024 };
 
 /* The parts of a signature before anything is known about them; ptr NULL: not there. */
 struct parts {
@@ -384,10 +384,10 @@ enum fh_sigv4_verdict fh_sigv4_parse(struct fh_sigv4_claim *claim,
 
     FH_ASSERT(terms->service_count > 0);
     *claim = (struct fh_sigv4_claim){.access_key = FH_NONE};
-    if (req->field_count > FH_SIGV4_FIELDS_MAX) {
+    verdict = read_parts(&parts, req, arena);
+    if (verdict != FH_SIGV4_MISSING && req->field_count > FH_SIGV4_FIELDS_MAX) {
         return FH_SIGV4_LIMIT;
     }
-    verdict = read_parts(&parts, req, arena);
     if (verdict == FH_SIGV4_VALID) {
         verdict = read_claim(claim, &parts, req);
     }
@@ -441,11 +441,10 @@ enum fh_sigv4_verdict fh_sigv4_verify(const struct fh_sigv4_claim *claim,
 
 /* ---- how to say it ---- */
 
-static const struct fh_sigv4_refusal refusals[] = {[FH_SIGV4_VALID] = {FH_LIT_INIT(""),
-                                                                       FH_LIT_INIT("")},
+static const struct fh_sigv4_refusal refusals[] = {
 #define X(what, error, sentence) \
     [FH_SIGV4_##what] = {FH_LIT_INIT(error), FH_LIT_INIT(sentence)},
-                                                   FH_SIGV4_VERDICTS(X)
+    FH_SIGV4_VERDICTS(X)
 #undef X
 };
 static_assert(FH_LEN(refusals) == FH_SIGV4_VERDICT_COUNT, "table and enum agree");

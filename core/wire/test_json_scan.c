@@ -297,8 +297,7 @@ static void test_every_place_in_a_string(void **state)
         for (size_t len = 0; len <= LEN_MAX; len++) {
             for (size_t at = 0; at <= len; at++) {
                 uint8_t bytes[LEN_MAX + 16];
-                struct fh_buf text = {
-                    .ptr = bytes, .room = sizeof(bytes), .max = sizeof(bytes)};
+                struct fh_buf text = fh_buf_over(bytes, sizeof(bytes));
 
                 fh_buf_byte(&text, '"');
                 for (size_t j = 0; j <= len; j++) {

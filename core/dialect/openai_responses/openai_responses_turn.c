@@ -1,0 +1,502 @@
+/* openai_responses_turn.c: the items of an answer become blocks, numbered in the order in which they
+ * begin.
+ *
+ * An item is announced, says its parts, and is done; items may overlap. A part of a message is a
+ * block. Reasoning is one block, however many parts its summary has: what is encrypted belongs to all
+ * of them. Items that we know nothing of are told whole when they are done.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dialect/openai_responses/openai_responses.h"
+
+enum { ITEMS_MAX = 1024 };
+
+enum kind { MESSAGE, CALL, REASONING, IMAGE, OTHER };
+
+static const struct fh_slice types[] = {
+    [MESSAGE] = FH_LIT_INIT("message"),
+    [CALL] = FH_LIT_INIT("function_call"),
+    [REASONING] = FH_LIT_INIT("reasoning"),
+    [IMAGE] = FH_LIT_INIT("image_generation_call"),
+};
+
+struct fh_responses_item {
+    struct fh_responses_item *before;
+    struct fh_responses_turn *turn;
+    uint64_t index;   /* the provider's */
+    uint32_t ordinal; /* how many were announced before it */
+    enum kind kind;
+    bool done;
+    bool open; /* a block of it is, its kind is `saying`, its index `block` */
+    enum fh_block_kind saying;
+    uint32_t block;
+    uint32_t parts;       /* begun so far */
+    size_t said;          /* bytes of the part or the arguments */
+    uint32_t annotations; /* told of the part */
+    bool logged;          /* log probabilities were told of the part */
+};
+
+struct fh_responses_turn {
+    struct fh_arena *arena;
+    struct fh_responses_item *last;
+    uint32_t items, blocks;
+    bool calls, refused; /* some block was a call, a refusal */
+};
+
+struct fh_responses_turn *fh_responses_turn_new(struct fh_arena *arena)
+{
+    struct fh_responses_turn *turn = fh_new(arena, struct fh_responses_turn);
+
+    turn->arena = arena;
+    return turn;
+}
+
+static struct fh_slice text_of(yyjson_val *obj, struct fh_slice key)
+{
+    return fh_json_text(fh_json_get(obj, key));
+}
+
+static struct fh_event *push(struct fh_responses_item *item, struct fh_events *out,
+                             enum fh_event_kind kind)
+{
+    struct fh_event *event = fh_event_push(out, kind);
+
+    event->block = item->saying;
+    event->index = item->block;
+    return event;
+}
+
+static struct fh_event *begin_block(struct fh_responses_item *item, struct fh_events *out,
+                                    enum fh_block_kind kind)
+{
+    item->open = true;
+    item->saying = kind;
+    item->block = item->turn->blocks++;
+    item->said = 0;
+    item->annotations = 0;
+    item->logged = false;
+    item->turn->calls = item->turn->calls || kind == FH_BLOCK_TOOL_CALL;
+    item->turn->refused = item->turn->refused || kind == FH_BLOCK_REFUSAL;
+    return push(item, out, FH_EVENT_BLOCK_START);
+}
+
+static void end_block(struct fh_responses_item *item, struct fh_events *out)
+{
+    if (item->open) {
+        (void)push(item, out, FH_EVENT_BLOCK_STOP);
+        item->open = false;
+    }
+}
+
+/* begin_call waits for a call to have a name and an id. */
+static bool begin_call(struct fh_responses_item *item, struct fh_events *out, yyjson_val *val)
+{
+    struct fh_slice id = text_of(val, FH_LIT("call_id"));
+    struct fh_slice name = text_of(val, FH_LIT("name"));
+
+    if (id.len == 0 || name.len == 0) {
+        return false;
+    }
+    struct fh_event *event = begin_block(item, out, FH_BLOCK_TOOL_CALL);
+
+    event->id = id;
+    event->name = name;
+    return true;
+}
+
+struct fh_responses_item *fh_responses_announce(struct fh_responses_turn *turn,
+                                                struct fh_events *out, uint64_t index,
+                                                yyjson_val *item, const char **what)
+{
+    struct fh_responses_item *made = NULL;
+
+    if (turn->last != NULL && index <= turn->last->index) {
+        *what = "an item whose index does not follow that of the item before";
+        return NULL;
+    }
+    if (turn->items == ITEMS_MAX) {
+        *what = "more items than an answer has";
+        return NULL;
+    }
+    made = fh_new(turn->arena, struct fh_responses_item);
+    made->before = turn->last;
+    made->turn = turn;
+    made->index = index;
+    made->ordinal = turn->items++;
+    made->kind = (enum kind)fh_read_word(types, FH_LEN(types), text_of(item, FH_LIT("type")));
+    turn->last = made;
+    struct fh_event *event = fh_event_push(out, FH_EVENT_EXTRA);
+
+    event->index = made->ordinal;
+    event->name = FH_LIT("added");
+    event->raw = item;
+    if (made->kind == CALL) {
+        (void)begin_call(made, out, item);
+    }
+    return made;
+}
+
+struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint64_t index)
+{
+    struct fh_responses_item *item = turn->last;
+
+    while (item != NULL && item->index > index) {
+        item = item->before;
+    }
+    return item == NULL || item->index != index || item->done ? NULL : item;
+}
+
+/* ---- what an item says ---- */
+
+/* may_say says whether text of a kind can be part of an item, and begins the block if need be. */
+static bool may_say(struct fh_responses_item *item, struct fh_events *out,
+                    enum fh_block_kind kind, const char **what)
+{
+    static const enum kind homes[FH_BLOCK_KINDS] = {
+        [FH_BLOCK_TEXT] = MESSAGE,
+        [FH_BLOCK_REFUSAL] = MESSAGE,
+        [FH_BLOCK_THINKING] = REASONING,
+        [FH_BLOCK_TOOL_CALL] = CALL,
+    };
+
+    if (item->kind != homes[kind]) {
+        *what = "words of a kind that their item does not have";
+        return false;
+    }
+    if (item->open && item->saying == kind) {
+        return true;
+    }
+    if (kind == FH_BLOCK_TOOL_CALL) {
+        *what = "arguments of a call that has no name or no id";
+        return false;
+    }
+    end_block(item, out);
+    (void)begin_block(item, out, kind);
+    item->parts++;
+    return true;
+}
+
+bool fh_responses_say(struct fh_responses_item *item, struct fh_events *out,
+                      enum fh_block_kind kind, struct fh_slice text, const char **what)
+{
+    static const enum fh_event_kind says[FH_BLOCK_KINDS] = {
+        [FH_BLOCK_TEXT] = FH_EVENT_TEXT,
+        [FH_BLOCK_REFUSAL] = FH_EVENT_REFUSAL,
+        [FH_BLOCK_THINKING] = FH_EVENT_THINKING,
+        [FH_BLOCK_TOOL_CALL] = FH_EVENT_ARGUMENTS,
+    };
+
+    if (!may_say(item, out, kind, what)) {
+        return false;
+    }
+    if (text.len > 0) {
+        push(item, out, says[kind])->text = text;
+        item->said += text.len;
+    }
+    return true;
+}
+
+bool fh_responses_arguments(struct fh_responses_item *item, struct fh_events *out,
+                            struct fh_slice arguments, const char **what)
+{
+    return (item->open && item->said > 0) ||
+           fh_responses_say(item, out, FH_BLOCK_TOOL_CALL, arguments, what);
+}
+
+static struct fh_event *extra_event(struct fh_responses_item *item, struct fh_events *out,
+                                    enum fh_event_kind kind, const struct fh_path *at,
+                                    yyjson_val *value)
+{
+    struct fh_event *event = push(item, out, kind);
+
+    fh_extra_add(&event->extras, out->arena, at->up, at->key, value);
+    return event;
+}
+
+void fh_responses_cite(struct fh_responses_item *item, struct fh_events *out,
+                       const struct fh_path *at, yyjson_val *annotation)
+{
+    if (item->open && item->saying == FH_BLOCK_TEXT) {
+        (void)extra_event(item, out, FH_EVENT_CITATIONS, at, annotation);
+        item->annotations++;
+    }
+}
+
+void fh_responses_logprobs(struct fh_responses_item *item, struct fh_events *out,
+                           const struct fh_path *at, yyjson_val *logprobs)
+{
+    if (item->open && yyjson_arr_size(logprobs) > 0) {
+        (void)extra_event(item, out, FH_EVENT_EXTRA, at, logprobs);
+        item->logged = true;
+    }
+}
+
+/* say_thoughts begins a part of reasoning: the block goes on, with a blank line before it. Our own
+ * encoder is told the part. */
+static void say_thoughts(struct fh_responses_item *item, struct fh_events *out,
+                         yyjson_val *part)
+{
+    if (!item->open) {
+        (void)begin_block(item, out, FH_BLOCK_THINKING);
+    }
+    struct fh_event *event = push(item, out, FH_EVENT_THINKING);
+
+    event->text = item->parts > 0 ? FH_LIT("\n\n") : FH_NONE;
+    event->raw = part;
+    item->parts++;
+    item->said = 0;
+}
+
+bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out, yyjson_val *part,
+                       const char **what)
+{
+    struct fh_slice type = text_of(part, FH_LIT("type"));
+
+    if (item->kind == REASONING) {
+        say_thoughts(item, out, part);
+        return fh_responses_say(item, out, FH_BLOCK_THINKING, text_of(part, FH_LIT("text")),
+                                what);
+    }
+    if (item->kind != MESSAGE) {
+        *what = "a part of an item that has none";
+        return false;
+    }
+    end_block(item, out);
+    if (fh_eq(type, FH_LIT("output_text"))) {
+        return fh_responses_say(item, out, FH_BLOCK_TEXT, text_of(part, FH_LIT("text")), what);
+    }
+    if (fh_eq(type, FH_LIT("refusal"))) {
+        return fh_responses_say(item, out, FH_BLOCK_REFUSAL, text_of(part, FH_LIT("refusal")),
+                                what);
+    }
+    begin_block(item, out, FH_BLOCK_OPAQUE)->raw = part;
+    item->parts++;
+    return true;
+}
+
+/* tell_rest tells the annotations and log probabilities of a part that were not told yet. */
+static void tell_rest(struct fh_responses_item *item, struct fh_events *out, yyjson_val *part)
+{
+    struct fh_path output = {.key = FH_LIT("output")};
+    struct fh_path at = {.up = &output, .index = item->ordinal};
+    struct fh_path content = {.up = &at, .key = FH_LIT("content")};
+    struct fh_path place = {.up = &content, .index = item->parts == 0 ? 0 : item->parts - 1};
+    struct fh_path list = {.up = &place, .key = FH_LIT("annotations")};
+    struct fh_path logs = {.up = &place, .key = FH_LIT("logprobs")};
+    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(part, list.key));
+    uint32_t told = item->annotations;
+
+    for (uint32_t i = 0; yyjson_arr_iter_has_next(&iter); i++) {
+        yyjson_val *annotation = yyjson_arr_iter_next(&iter);
+        struct fh_path one = {.up = &list, .key = FH_LIT("annotation")};
+
+        if (i >= told) {
+            fh_responses_cite(item, out, &one, annotation);
+        }
+    }
+    if (!item->logged) {
+        fh_responses_logprobs(item, out, &logs, fh_json_get(part, logs.key));
+    }
+}
+
+bool fh_responses_part_done(struct fh_responses_item *item, struct fh_events *out,
+                            yyjson_val *part, const char **what)
+{
+    bool refusal = item->saying == FH_BLOCK_REFUSAL;
+    struct fh_slice text = text_of(part, refusal ? FH_LIT("refusal") : FH_LIT("text"));
+
+    if (!item->open || item->saying == FH_BLOCK_OPAQUE || item->kind == CALL) {
+        end_block(item, out);
+        return true;
+    }
+    if (item->said == 0 && !fh_responses_say(item, out, item->saying, text, what)) {
+        return false;
+    }
+    if (item->saying == FH_BLOCK_TEXT) {
+        tell_rest(item, out, part);
+    }
+    if (item->kind == MESSAGE) {
+        end_block(item, out);
+    }
+    return true;
+}
+
+/* ---- an item that is done ---- */
+
+static bool finish_message(struct fh_responses_item *item, struct fh_events *out,
+                           yyjson_val *whole, const char **what)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(whole, FH_LIT("content")));
+    uint32_t begun = item->parts;
+
+    for (uint32_t i = 0; yyjson_arr_iter_has_next(&iter); i++) {
+        yyjson_val *part = yyjson_arr_iter_next(&iter);
+
+        if (i + 1 < begun) {
+            continue;
+        }
+        if ((i >= begun && !fh_responses_part(item, out, part, what)) ||
+            !fh_responses_part_done(item, out, part, what)) {
+            return false;
+        }
+    }
+    end_block(item, out);
+    return true;
+}
+
+static bool finish_call(struct fh_responses_item *item, struct fh_events *out,
+                        yyjson_val *whole, const char **what)
+{
+    if (!item->open && !begin_call(item, out, whole)) {
+        *what = "a call without a name or an id";
+        return false;
+    }
+    struct fh_slice arguments = item->said == 0 ? text_of(whole, FH_LIT("arguments")) : FH_NONE;
+    bool told = fh_responses_say(item, out, FH_BLOCK_TOOL_CALL, arguments, what);
+
+    end_block(item, out);
+    return told;
+}
+
+static bool finish_reasoning(struct fh_responses_item *item, struct fh_events *out,
+                             yyjson_val *whole, const char **what)
+{
+    static const struct fh_slice lists[] = {FH_LIT_INIT("summary"), FH_LIT_INIT("content")};
+    struct fh_slice encrypted = text_of(whole, FH_LIT("encrypted_content"));
+    bool silent = !item->open;
+
+    for (size_t i = 0; i < FH_LEN(lists) && silent; i++) {
+        yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(whole, lists[i]));
+
+        for (yyjson_val *part = NULL; (part = yyjson_arr_iter_next(&iter)) != NULL;) {
+            if (!fh_responses_part(item, out, part, what)) {
+                return false;
+            }
+        }
+    }
+    if (encrypted.len > 0) {
+        struct fh_event *event = item->open ? push(item, out, FH_EVENT_SIGNATURE)
+                                            : begin_block(item, out, FH_BLOCK_REDACTED);
+
+        event->text = encrypted;
+        event->signer = FH_SIGNER_OPENAI;
+    }
+    end_block(item, out);
+    return true;
+}
+
+static void tell_image(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole)
+{
+    struct fh_slice format = text_of(whole, FH_LIT("output_format"));
+    struct fh_slice type[] = {FH_LIT("image/"), format.len > 0 ? format : FH_LIT("png")};
+    struct fh_slice data = text_of(whole, FH_LIT("result"));
+
+    if (data.len > 0) {
+        begin_block(item, out, FH_BLOCK_IMAGE)->media_type =
+            fh_concat(out->arena, type, FH_LEN(type));
+        push(item, out, FH_EVENT_DATA)->text = data;
+        end_block(item, out);
+    }
+}
+
+/* item_extras lists what an item has beside what everybody's have. */
+static void item_extras(const struct fh_responses_item *item, struct fh_event *event,
+                        struct fh_arena *arena, yyjson_val *whole)
+{
+    static const struct fh_slice known[] = {
+        FH_LIT_INIT("type"),    FH_LIT_INIT("id"),
+        FH_LIT_INIT("status"),  FH_LIT_INIT("role"),
+        FH_LIT_INIT("content"), FH_LIT_INIT("arguments"),
+        FH_LIT_INIT("call_id"), FH_LIT_INIT("name"),
+        FH_LIT_INIT("summary"), FH_LIT_INIT("encrypted_content"),
+    };
+    struct fh_path output = {.key = FH_LIT("output")};
+    struct fh_path at = {.up = &output, .index = item->ordinal};
+    yyjson_obj_iter iter = yyjson_obj_iter_with(whole);
+
+    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+        if (fh_read_word(known, FH_LEN(known), fh_json_text(key)) == FH_LEN(known)) {
+            fh_extra_add(&event->extras, arena, &at, fh_json_text(key),
+                         yyjson_obj_iter_get_val(key));
+        }
+    }
+}
+
+bool fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole,
+                       const char **what)
+{
+    bool good = true;
+
+    switch (item->kind) {
+    case MESSAGE:
+        good = finish_message(item, out, whole, what);
+        break;
+    case CALL:
+        good = finish_call(item, out, whole, what);
+        break;
+    case REASONING:
+        good = finish_reasoning(item, out, whole, what);
+        break;
+    case IMAGE:
+        tell_image(item, out, whole);
+        break;
+    case OTHER:
+        begin_block(item, out, FH_BLOCK_OPAQUE)->raw = whole;
+        end_block(item, out);
+        break;
+    }
+    struct fh_event *event = fh_event_push(out, FH_EVENT_EXTRA);
+
+    item->done = true;
+    event->index = item->ordinal;
+    event->name = FH_LIT("done");
+    event->raw = whole;
+    if (item->kind <= REASONING) { /* the others were told, or not, as a whole */
+        item_extras(item, event, out->arena, whole);
+    }
+    return good;
+}
+
+/* ---- all of them ---- */
+
+/* find_ordinal finds an item by its place in the list. */
+static struct fh_responses_item *find_ordinal(struct fh_responses_turn *turn, uint32_t ordinal)
+{
+    struct fh_responses_item *item = turn->last;
+
+    while (item != NULL && item->ordinal > ordinal) {
+        item = item->before;
+    }
+    return item;
+}
+
+bool fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
+                         yyjson_val *output, const char **what)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(output);
+
+    for (uint32_t i = 0; yyjson_arr_iter_has_next(&iter); i++) {
+        yyjson_val *whole = yyjson_arr_iter_next(&iter);
+        uint64_t next = turn->last == NULL ? 0 : turn->last->index + 1;
+        struct fh_responses_item *item =
+            i < turn->items ? find_ordinal(turn, i)
+                            : fh_responses_announce(turn, out, next, whole, what);
+
+        if (item == NULL || (!item->done && !fh_responses_done(item, out, whole, what))) {
+            return false;
+        }
+    }
+    for (struct fh_responses_item *item = turn->last; item != NULL; item = item->before) {
+        end_block(item, out);
+    }
+    return true;
+}
+
+bool fh_responses_calls(const struct fh_responses_turn *turn)
+{
+    return turn->calls;
+}
+
+bool fh_responses_refuses(const struct fh_responses_turn *turn)
+{
+    return turn->refused;
+}
