@@ -1,7 +1,8 @@
 /*
  * story.h: the vectors of one dialect, and the tests that all dialects share.
  *
- *     == request: title              the body written again in the same dialect, or its refusal
+ *     == request: title              the body written again in the same dialect, losses below, or
+ *                                    its refusal
  *     == reply: title                the events of a whole reply, one a line
  *     == stream: title               the events of a stream
  *     == fault: title                first line the status; gives kind, status, sentence, our body
@@ -122,7 +123,7 @@ struct story_stream {
     struct fh_buf wire; /* what a client gets */
     struct fh_usage usage;
     struct fh_watch watch;
-    bool ended, failed;
+    bool finished, ended, failed;
 };
 
 static inline void story_event(struct story_stream *t, const struct fh_dialect *from,
@@ -132,10 +133,24 @@ static inline void story_event(struct story_stream *t, const struct fh_dialect *
 {
     trace_event(&t->trace, s->arena, event);
     fh_usage_merge(&t->usage, &event->usage);
+    t->finished = t->finished || event->kind == FH_EVENT_FINISH;
     t->ended = t->ended || event->kind == FH_EVENT_END;
     t->failed = t->failed || event->kind == FH_EVENT_ERROR;
     if (from == to || fh_settle_event(s, seen, event)) {
         to->encode_stream(encoder, &t->wire, s->arena, event, s->loss);
+    }
+}
+
+/* story_over: behind a finish, the end of the bytes is an end where the dialect has it so. */
+static inline void story_over(struct story_stream *t, const struct fh_dialect *from,
+                              const struct fh_dialect *to, void *encoder,
+                              struct fh_settled *seen, const struct fh_settling *s)
+{
+    struct fh_event end = {.kind = FH_EVENT_END};
+
+    if (from->ends_with_bytes && t->finished && !t->ended && !t->failed) {
+        story_event(t, from, to, encoder, seen, s, &end);
+        t->watch.ended = true;
     }
 }
 
@@ -179,6 +194,9 @@ static inline struct story_stream story_run(struct fh_arena *arena,
             from->scan_stream(&t.watch, scratch, &event);
             fh_arena_reset(scratch);
         }
+    }
+    if (got != FH_STEP_ERROR && fh_frames_at_boundary(frames)) {
+        story_over(&t, from, to, encoder, seen, &s);
     }
     fh_frames_fini(frames);
     assert_false(t.trace.failed || t.wire.failed);
@@ -224,7 +242,9 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     struct fh_slice chat = FH_NONE;
 
     if (fh_eq(v->kind, FH_LIT("request"))) {
-        (void)story_translate(out, arena, story_dialect, story_dialect, v->wire, loss);
+        if (story_translate(out, arena, story_dialect, story_dialect, v->wire, loss)) {
+            story_losses(out, loss);
+        }
     } else if (fh_eq(v->kind, FH_LIT("reply"))) {
         struct fh_events events = {.arena = arena, .dialect = story_dialect->id};
 

@@ -62,8 +62,8 @@ static void on_stream(struct fh_buf *out, struct fh_arena *arena, const struct p
                       struct fh_slice lines)
 {
     struct fh_loss *loss = fh_new(arena, struct fh_loss);
-    struct story_stream t = story_run(arena, p->from, p->to, story_wire(p->from, arena, lines),
-                                      SIZE_MAX, loss);
+    struct story_stream t =
+        story_run(arena, p->from, p->to, story_wire(p->from, arena, lines), SIZE_MAX, loss);
 
     fh_buf_append(out, story_shown(p->to, arena, fh_buf_slice(&t.wire)));
     story_losses(out, loss);

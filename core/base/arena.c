@@ -3,6 +3,7 @@
 #include "base/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* GCC says it with a macro, clang with a feature test that GCC cannot even parse. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -136,6 +137,15 @@ void fh_arena_trim(struct fh_arena *arena)
     open_chunk(arena, arena->first);
     arena->next_size = CHUNK_SECOND;
     arena->used = 0;
+}
+
+void fh_arena_wipe(struct fh_arena *arena)
+{
+    for (struct chunk *chunk = arena->newest; chunk != NULL; chunk = chunk->next) {
+        UNPOISON(chunk->bytes, chunk->size);
+        explicit_bzero(chunk->bytes, chunk->size);
+    }
+    fh_arena_trim(arena);
 }
 
 static void grow(struct fh_arena *arena, size_t size)

@@ -33,6 +33,12 @@ void fh_arena_reset(struct fh_arena *arena);
 /* fh_arena_trim is a reset that gives all but a first small chunk back to the heap. */
 void fh_arena_trim(struct fh_arena *arena);
 
+/* fh_arena_wipe is a trim that overwrites all that the arena held, for one that secrets were in.
+ *
+ * Requires no reset and no trim before, which give chunks back as they are.
+ */
+void fh_arena_wipe(struct fh_arena *arena);
+
 /* fh_arena_alloc gives `size` zeroed bytes, aligned for any type. */
 void *fh_arena_alloc(struct fh_arena *arena, size_t size);
 

@@ -163,6 +163,24 @@ static void test_an_arena_keeps_to_its_cap(void **state)
     assert_text(fh_concat(arena, parts, FH_LEN(parts)), "abc");
 }
 
+static void test_a_wiped_arena_holds_nothing(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(SIZE_MAX);
+    uint8_t *secret = fh_arena_raw(arena, 100);
+
+    FH_UNUSED(state);
+    memset(secret, 'x', 100);
+    for (size_t size = 1; size < 100000; size *= 3) {
+        (void)fh_arena_alloc(arena, size); /* more chunks */
+    }
+    fh_arena_wipe(arena);
+    assert_int_equal(fh_arena_used(arena), 0);
+    assert_ptr_equal(fh_arena_raw(arena, 100), secret);
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(secret[i], 0);
+    }
+}
+
 static void test_numbers_are_whole_input_or_nothing(void **state)
 {
     uint64_t n = 7;
@@ -364,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_appended_in_either_order),
         cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
+        cmocka_unit_test(test_a_wiped_arena_holds_nothing),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
         cmocka_unit_test(test_hashes_give_the_published_values),
         cmocka_unit_test(test_crc32_is_that_of_zlib_at_every_cut),

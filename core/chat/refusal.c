@@ -42,3 +42,18 @@ enum fh_refusal fh_refusal_of_status(uint16_t status)
     }
     return status >= 400 && status < 500 ? FH_REFUSE_BAD_REQUEST : FH_REFUSE_UPSTREAM_FAILED;
 }
+
+enum { LINE_MAX_BYTES = 300 };
+
+struct fh_slice fh_fault_line(struct fh_arena *arena, struct fh_slice body)
+{
+    struct fh_slice line = FH_NONE;
+
+    while (line.len == 0 && fh_split(&body, '\n', &line)) {
+        line = fh_trim(line);
+    }
+    line = fh_utf8_head(line, LINE_MAX_BYTES);
+    return line.len == 0 || !fh_utf8_ok(line)
+               ? FH_LIT("the provider reported an error and did not say which")
+               : fh_dup(arena, line);
+}

@@ -47,3 +47,7 @@ const struct fh_refusal_row *fh_refusal_row(enum fh_refusal kind);
 
 /* fh_refusal_of_status gives the kind that means what a provider's HTTP status means. */
 enum fh_refusal fh_refusal_of_status(uint16_t status);
+
+/* fh_fault_line finds what can be said of an error's body that is no error of the dialect (HTML,
+ * plain text): the start of its first line that is not empty, in `arena`. */
+struct fh_slice fh_fault_line(struct fh_arena *arena, struct fh_slice body);

@@ -19,6 +19,19 @@ struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
     return extra;
 }
 
+void fh_extras_append(struct fh_extras *list, const struct fh_extras *more)
+{
+    if (more->first == NULL) {
+        return;
+    }
+    if (list->last == NULL) {
+        list->first = more->first;
+    } else {
+        list->last->next = more->first;
+    }
+    list->last = more->last;
+}
+
 static bool is_one_of(struct fh_slice key, const struct fh_slice *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

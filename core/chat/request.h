@@ -49,6 +49,9 @@ struct fh_extra *fh_extra_add(struct fh_extras *list, struct fh_arena *arena,
                               const struct fh_path *path, struct fh_slice key,
                               yyjson_val *value);
 
+/* fh_extras_append moves what `more` has to the end of `list`. */
+void fh_extras_append(struct fh_extras *list, const struct fh_extras *more);
+
 /* fh_extras_keep notes those members of `obj` that are not among `names`. */
 void fh_extras_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
                     yyjson_val *obj, const struct fh_slice *names, size_t count);
@@ -112,6 +115,7 @@ struct fh_block {
     bool from_string;           /* the source had a bare string here, not a list of parts */
     bool is_json;               /* tool result: its one text is a JSON value, not words */
     bool cited;                 /* document: the answer shall cite it */
+    bool id_made_up;            /* tool call, tool result: the source named none */
     enum fh_signer signer;      /* of `signature` and of redacted `data` */
     struct fh_slice text;       /* text, thinking, refusal */
     struct fh_slice signature;  /* thinking, tool call; opaque text, as its signer wrote it */
@@ -139,6 +143,7 @@ struct fh_message {
     enum fh_role role;
     struct fh_blocks content;
     bool content_null;       /* OpenAI: an assistant's content may be null */
+    bool goes_on;            /* the same turn as the message before, in pieces: turn.h */
     struct fh_slice name;    /* of who speaks */
     struct fh_slice pointer; /* of the message in the source body */
     struct fh_extras extras;
@@ -149,6 +154,7 @@ struct fh_tool {
     struct fh_slice name;
     struct fh_slice description; /* ptr NULL: not given */
     yyjson_val *schema;          /* NULL: not given */
+    bool schema_is_openapi;      /* it is in OpenAPI's words: openapi.h */
     int8_t strict;               /* -1 not given, 0, 1 */
     enum fh_cache cache;
     yyjson_val *raw; /* not NULL: a tool of the provider's own (web search, …), whole */
@@ -248,6 +254,7 @@ struct fh_chat_request {
     struct fh_slice format_description;
     int8_t format_strict;
     yyjson_val *format_schema;
+    bool format_schema_is_openapi;
 
     struct fh_slice user; /* Anthropic metadata.user_id, OpenAI user or safety_identifier */
     bool user_is_safety;  /* OpenAI: came as safety_identifier */

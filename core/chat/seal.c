@@ -42,8 +42,8 @@ struct fh_slice fh_seal_read(struct fh_arena *arena, enum fh_signer home, struct
     }
     struct fh_slice rest = fh_buf_slice(&plain);
 
-    if (!fh_take(&rest, mark) || !fh_split(&rest, ':', &name)) {
-        return text;
+    if (!fh_take(&rest, mark) || !fh_split(&rest, ':', &name) || !fh_utf8_ok(rest)) {
+        return text; /* nobody has to have sealed what looks like a seal */
     }
     for (int i = 0; i < FH_SIGNERS; i++) {
         if (fh_eq(names[i], name)) {

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/settle.h"
 
+#include "chat/openapi.h"
+#include "chat/turn.h"
+
 struct walk {
     const struct fh_settling *s;
     struct fh_complaint *why;
@@ -185,6 +188,9 @@ static enum fh_rc settle_thinking(struct walk *w, struct fh_block *block, bool *
 {
     bool redacted = block->kind == FH_BLOCK_REDACTED;
 
+    if ((w->req->envelope.quirks & FH_QUIRK_REASONING_DETAILS) != 0) {
+        return FH_OK; /* the dialect has no place for it, this server has */
+    }
     if (!redacted && block->signature.len == 0) {
         return decide(w, FH_FIELD_THINKING_UNSIGNED, block->pointer, drop);
     }
@@ -368,6 +374,23 @@ static enum fh_rc settle_messages(struct walk *w)
     return FH_OK;
 }
 
+/* settle_schema makes JSON Schema of what is in OpenAPI's words. */
+static enum fh_rc settle_schema(struct walk *w, yyjson_val **schema, bool *is_openapi)
+{
+    if (*schema != NULL && *is_openapi) {
+        *schema = fh_openapi_schema(w->s->arena, *schema);
+        *is_openapi = false;
+        if (*schema == NULL) {
+            *w->why = (struct fh_complaint){
+                .kind = FH_REFUSE_TOO_LARGE,
+                .message = FH_LIT("a schema has more in it than is accepted"),
+            };
+            return FH_E_LIMIT;
+        }
+    }
+    return FH_OK;
+}
+
 static enum fh_rc settle_tools(struct walk *w)
 {
     struct fh_tool *before = NULL;
@@ -383,6 +406,7 @@ static enum fh_rc settle_tools(struct walk *w)
             *link = tool->next;
             continue;
         }
+        FH_TRY(settle_schema(w, &tool->schema, &tool->schema_is_openapi));
         if (tool->strict == 1) {
             FH_TRY(decide(w, FH_FIELD_TOOL_STRICT, tool->pointer, &drop));
             tool->strict = (int8_t)(drop ? -1 : tool->strict);
@@ -464,6 +488,7 @@ static enum fh_rc settle_format(struct walk *w)
         req->format = FH_FORMAT_UNSET;
         return FH_OK;
     }
+    FH_TRY(settle_schema(w, &req->format_schema, &req->format_schema_is_openapi));
     if (req->format_description.len > 0) {
         FH_TRY(decide(w, FH_FIELD_FORMAT_DESCRIPTION, FH_NONE, &drop));
         req->format_description = drop ? FH_NONE : req->format_description;
@@ -500,6 +525,7 @@ enum fh_rc fh_settle(const struct fh_settling *s, struct fh_chat_request *req,
 {
     struct walk w = {s, why, req, no_counterpart(s)};
 
+    fh_turns_join(req, s->arena);
     FH_TRY(settle_values(&w));
     FH_TRY(settle_messages(&w));
     FH_TRY(settle_tools(&w));

@@ -7,7 +7,8 @@
  *
  * The ledgers of the two dialects decide (field.h); this walks what is there, looks the cells up,
  * takes out what is dropped, reports it by its pointer in the source, and stops at what is refused.
- * Extras of another dialect are reported, but for those that say nothing (null, "", [], {}).
+ * Extras of another dialect are reported, but for those that say nothing (null, "", [], {}). Turns
+ * that came in pieces are put together (turn.h), schemas in OpenAPI's words become JSON Schema.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -6,6 +6,8 @@ static const struct fh_dialect *const all[FH_DIALECTS] = {
     [FH_DIALECT_ANTHROPIC] = &fh_dialect_anthropic,
     [FH_DIALECT_OPENAI_CHAT] = &fh_dialect_openai_chat,
     [FH_DIALECT_OPENAI_RESPONSES] = &fh_dialect_openai_responses,
+    [FH_DIALECT_BEDROCK] = &fh_dialect_bedrock,
+    [FH_DIALECT_GEMINI] = &fh_dialect_gemini,
 };
 
 const struct fh_dialect *fh_dialect(enum fh_dialect_id id)

@@ -45,7 +45,8 @@ struct fh_listing {
     size_t count;
     bool one; /* the answer is about names[0] alone */
     enum fh_list_kind kind;
-    uint64_t created_s; /* for members that must hold a time */
+    uint64_t created_s;     /* for members that must hold a time */
+    struct fh_slice region; /* for names of Amazon's resources: the client's; may be empty */
 };
 
 /* What scanning a reply that passes byte for byte found for the books. Start it zeroed. */

@@ -71,7 +71,7 @@ void fh_frames_feed(struct fh_frames *frames, struct fh_slice in)
 static bool member(struct fh_frames *frames, struct fh_slice json, struct fh_slice name,
                    struct fh_slice *text)
 {
-    struct fh_json_member at = {FH_NONE};
+    struct fh_json_member at = {0};
     struct fh_error ignored;
 
     if (fh_json_scan(json, &name, &at, 1, DEPTH_MAX, &ignored) != FH_OK ||

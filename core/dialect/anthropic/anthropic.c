@@ -3,6 +3,7 @@
 #include "dialect/anthropic/anthropic.h"
 
 #include "dialect/anthropic/anthropic_names.def"
+#include "wire/frames.h"
 
 enum { SENTENCE_MAX = 2048 };
 
@@ -52,6 +53,11 @@ enum fh_rc fh_anthropic_complain(struct fh_complaint *why, struct fh_arena *aren
     va_end(args);
     why->message = fh_buf_slice(&sentence);
     return rc;
+}
+
+void fh_anthropic_encode_ping(struct fh_buf *out, enum fh_framing framing)
+{
+    fh_frame_write(out, framing, FH_LIT("ping"), FH_LIT("{\"type\":\"ping\"}"));
 }
 
 static struct fh_block *last_of(const struct fh_blocks *list)

@@ -93,6 +93,23 @@ enum fh_rc fh_anthropic_add_blocks(struct fh_writer *w, yyjson_mut_val *list,
                                    const struct fh_blocks *blocks);
 FH_NODISCARD bool fh_anthropic_is_bare(const struct fh_writer *w, const struct fh_blocks *list);
 
+/* How much is thought and said. */
+struct fh_anthropic_measure {
+    enum fh_thinking thinking;
+    uint64_t budget;     /* where it is not as it was written; else 0 */
+    uint64_t max_tokens; /* the same */
+};
+
+/* fh_anthropic_measure makes thinking, its budget and max_tokens fit together, and reports what
+ * changes. */
+struct fh_anthropic_measure fh_anthropic_measure(struct fh_writer *w);
+
+void fh_anthropic_add_thinking(struct fh_writer *w, yyjson_mut_val *root,
+                               const struct fh_anthropic_measure *m);
+
+/* fh_anthropic_lose reports a value that does not fit, by its place in the source. */
+void fh_anthropic_lose(struct fh_writer *w, enum fh_field field, const char *why);
+
 /* fh_anthropic_last_cacheable finds the block that a breakpoint for the whole request is put behind;
  * NULL when there is none. */
 struct fh_block *fh_anthropic_last_cacheable(const struct fh_chat_request *req);

@@ -12,7 +12,7 @@ static enum fh_rc read_cache(struct fh_reader *r, void *into, const struct fh_pa
 
     FH_TRY(fh_read_want_object(r, at, val));
     if (!fh_breakpoint_read(val, &block->cache)) {
-        fh_read_keep(r, &block->extras, at, val);
+        (void)fh_read_keep(r, &block->extras, at, val);
     }
     return FH_OK;
 }
@@ -68,10 +68,10 @@ static enum fh_rc read_wish(struct fh_reader *r, void *into, const struct fh_pat
     yyjson_val *enabled = fh_json_get(val, FH_LIT("enabled"));
 
     FH_TRY(fh_read_want_object(r, at, val));
-    if (yyjson_obj_size(val) == 1 && yyjson_is_bool(enabled)) {
-        block->cited = yyjson_is_true(enabled);
-    } else {
-        fh_read_keep(r, &block->extras, at, val);
+    block->cited = yyjson_obj_size(val) == 1 && yyjson_is_true(enabled);
+    if (!block->cited) { /* `false` asks for nothing, and is no loss elsewhere */
+        fh_read_keep(r, &block->extras, at, val)->repeats =
+            yyjson_obj_size(val) == 1 && yyjson_is_false(enabled);
     }
     return FH_OK;
 }
@@ -88,7 +88,7 @@ static enum fh_rc read_citations(struct fh_reader *r, void *into, const struct f
     if (yyjson_arr_size(val) > 0) {
         block->citations = val;
     } else {
-        fh_read_keep(r, &block->extras, at, val);
+        (void)fh_read_keep(r, &block->extras, at, val);
     }
     return FH_OK;
 }
@@ -130,7 +130,7 @@ static enum fh_rc read_call_signature(struct fh_reader *r, void *into, const str
     }
     if (block->signature.len == 0 || block->signer == FH_SIGNER_CLAUDE) {
         block->signature = FH_NONE;
-        fh_read_keep(r, &block->extras, at, val);
+        (void)fh_read_keep(r, &block->extras, at, val);
     }
     return FH_OK;
 }

@@ -284,8 +284,18 @@ bool fh_anthropic_is_bare(const struct fh_writer *w, const struct fh_blocks *lis
 enum fh_rc fh_anthropic_add_blocks(struct fh_writer *w, yyjson_mut_val *list,
                                    const struct fh_blocks *blocks)
 {
-    for (const struct fh_block *block = blocks->first; block != NULL; block = block->next) {
-        FH_TRY(add_block(w, list, block));
+    const struct fh_block *block = blocks->first;
+
+    /* the API wants results before what the user says to them; others do not care */
+    for (; block != NULL && !w->ours; block = block->next) {
+        if (block->kind == FH_BLOCK_TOOL_RESULT) {
+            FH_TRY(add_block(w, list, block));
+        }
+    }
+    for (block = blocks->first; block != NULL; block = block->next) {
+        if (block->kind != FH_BLOCK_TOOL_RESULT || w->ours) {
+            FH_TRY(add_block(w, list, block));
+        }
     }
     return FH_OK;
 }

@@ -76,7 +76,7 @@ static enum fh_rc read_tool_cache(struct fh_reader *r, void *into, const struct 
 
     FH_TRY(fh_read_want_object(r, at, val));
     if (!fh_breakpoint_read(val, &tool->cache)) {
-        fh_read_keep(r, &tool->extras, at, val);
+        (void)fh_read_keep(r, &tool->extras, at, val);
     }
     return FH_OK;
 }
@@ -168,7 +168,7 @@ static enum fh_rc read_display(struct fh_reader *r, void *into, const struct fh_
     if (i < FH_LEN(words)) {
         req->thinking_shown = (int8_t)i;
     } else {
-        fh_read_keep(r, &req->extras, at, val);
+        (void)fh_read_keep(r, &req->extras, at, val);
     }
     return FH_OK;
 }
@@ -223,7 +223,7 @@ static enum fh_rc read_effort(struct fh_reader *r, void *into, const struct fh_p
             return FH_OK;
         }
     }
-    fh_read_keep(r, &req->extras, at, val);
+    (void)fh_read_keep(r, &req->extras, at, val);
     return FH_OK;
 }
 
@@ -240,7 +240,7 @@ static enum fh_rc read_format(struct fh_reader *r, void *into, const struct fh_p
     FH_TRY(fh_read_want_object(r, at, val));
     if (!fh_json_says(val, FH_LIT("type"), FH_LIT("json_schema")) ||
         req->format != FH_FORMAT_UNSET) {
-        fh_read_keep(r, &req->extras, at, val);
+        (void)fh_read_keep(r, &req->extras, at, val);
         return FH_OK;
     }
     req->format = FH_FORMAT_JSON_SCHEMA;
@@ -359,7 +359,7 @@ static void place_automatic(struct fh_reader *r, yyjson_val *control)
 
     if (last == NULL || last->cache != FH_CACHE_NONE ||
         !fh_breakpoint_read(control, &last->cache)) {
-        fh_read_keep(r, &r->req->extras, &at, control);
+        (void)fh_read_keep(r, &r->req->extras, &at, control);
         return;
     }
     last->cache_at = fh_path_print(&at, FH_NONE, r->arena);

@@ -1,24 +1,13 @@
 /* anthropic_request_out.c: a request of any dialect as a body for Anthropic's API.
  *
  * Of our own dialect everything goes back where it was. Of another one the ledger has taken out what
- * cannot be said; here instructions at the start become the top-level `system`, tool messages become
- * blocks of a user message, and numbers that depend on one another are made to fit.
+ * cannot be said; here instructions at the start become the top-level `system`, and tool messages
+ * become blocks of a user message.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/breakpoint.h"
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/anthropic_names.def"
-
-enum {
-    MAX_TOKENS_DEFAULT = 4096, /* it is required here; every model of the API gives as much */
-    BUDGET_MIN = 1024,         /* of thinking */
-};
-
-/* lose reports a value that does not fit, by its place in the source. */
-static void lose(struct fh_writer *w, enum fh_field field, const char *why)
-{
-    fh_loss_add(w->loss, fh_dialect(w->req->dialect)->cells[field].pointer, why);
-}
 
 /* ---- messages ---- */
 
@@ -188,134 +177,7 @@ static void add_tool_choice(struct fh_writer *w, yyjson_mut_val *root)
     }
 }
 
-/* ---- thinking, and what depends on it ---- */
-
-/* How much is thought and said. */
-struct measure {
-    enum fh_thinking thinking;
-    uint64_t budget;     /* where it is not as it was written; else 0 */
-    uint64_t max_tokens; /* the same */
-};
-
-static bool is_one(yyjson_val *number)
-{
-    uint64_t n = 0;
-
-    return fh_json_u64(number, &n) && n == 1;
-}
-
-/* may_think says whether the API takes `thinking` beside the rest: not when a call is forced, and
- * not with sampling of one's own ("thinking is not compatible with temperature, top_p or top_k
- * modifications as well as forced tool use"). */
-static bool may_think(const struct fh_chat_request *req)
-{
-    yyjson_val *temperature = req->value[FH_FIELD_TEMPERATURE];
-
-    return req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED &&
-           (temperature == NULL || is_one(temperature)) && req->value[FH_FIELD_TOP_P] == NULL &&
-           req->value[FH_FIELD_TOP_K] == NULL;
-}
-
-/* wish_to_think gives what a request of another dialect comes to. */
-static enum fh_thinking wish_to_think(struct fh_writer *w)
-{
-    static const char impossible[] =
-        "anthropic does not think where a call is forced or sampling is set";
-    const struct fh_chat_request *req = w->req;
-    enum fh_thinking wish = req->thinking;
-
-    if (wish == FH_THINKING_UNSET && req->effort == FH_EFFORT_NONE) {
-        return FH_THINKING_OFF;
-    }
-    if (wish == FH_THINKING_UNSET &&
-        (req->effort >= FH_EFFORT_LOW || req->thinking_shown == 1)) {
-        wish = FH_THINKING_ADAPTIVE;
-    }
-    if (wish == FH_THINKING_UNSET || wish == FH_THINKING_OFF || may_think(req)) {
-        return wish;
-    }
-    if (req->thinking != FH_THINKING_UNSET) {
-        lose(w,
-             wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET : FH_FIELD_THINKING_ADAPTIVE,
-             impossible);
-    } else if (req->thinking_shown == 1) {
-        lose(w, FH_FIELD_THINKING_SHOWN, impossible);
-    }
-    return FH_THINKING_UNSET;
-}
-
-/* fit_budget keeps a budget between the least there is and the maximum, which holds the thinking as
- * well. */
-static void fit_budget(struct fh_writer *w, struct measure *m)
-{
-    uint64_t budget = 0;
-    uint64_t most = 0;
-    bool bounded = fh_json_u64(w->req->value[FH_FIELD_MAX_TOKENS], &most);
-
-    if (!fh_json_u64(w->req->thinking_budget, &budget)) {
-        m->thinking = FH_THINKING_ADAPTIVE;
-        return;
-    }
-    if (bounded && most <= BUDGET_MIN) {
-        lose(w, FH_FIELD_THINKING_BUDGET, "there is no room for thinking below max_tokens");
-        m->thinking = FH_THINKING_UNSET;
-        return;
-    }
-    m->budget = fh_max(budget, BUDGET_MIN);
-    m->budget = bounded ? fh_min(m->budget, most - 1) : m->budget;
-    if (m->budget != budget) {
-        lose(w, FH_FIELD_THINKING_BUDGET,
-             "thinking takes 1024 tokens or more, below max_tokens");
-    }
-    if (!bounded && __builtin_add_overflow(m->budget, MAX_TOKENS_DEFAULT, &m->max_tokens)) {
-        m->max_tokens = UINT64_MAX;
-    }
-}
-
-static struct measure take_measure(struct fh_writer *w)
-{
-    struct measure m = {.thinking = w->req->thinking};
-
-    if (w->ours) {
-        return m;
-    }
-    m.thinking = wish_to_think(w);
-    m.max_tokens = w->req->value[FH_FIELD_MAX_TOKENS] == NULL ? MAX_TOKENS_DEFAULT : 0;
-    if (m.thinking == FH_THINKING_BUDGET) {
-        fit_budget(w, &m);
-    }
-    return m;
-}
-
-static void add_thinking(struct fh_writer *w, yyjson_mut_val *root, const struct measure *m)
-{
-    static const char *const types[] = {
-        [FH_THINKING_OFF] = "disabled",
-        [FH_THINKING_BUDGET] = "enabled",
-        [FH_THINKING_ADAPTIVE] = "adaptive",
-    };
-    const struct fh_chat_request *req = w->req;
-
-    if (m->thinking == FH_THINKING_OPAQUE) {
-        fh_write_val(w, root, "thinking", req->thinking_raw);
-        return;
-    }
-    if (m->thinking == FH_THINKING_UNSET) {
-        return;
-    }
-    yyjson_mut_val *obj = yyjson_mut_obj_add_obj(w->doc, root, "thinking");
-
-    fh_write_word(w, obj, "type", types[m->thinking]);
-    if (m->budget > 0) {
-        (void)yyjson_mut_obj_add_uint(w->doc, obj, "budget_tokens", m->budget);
-    } else if (m->thinking == FH_THINKING_BUDGET) {
-        fh_write_val(w, obj, "budget_tokens", req->thinking_budget);
-    }
-    if (req->thinking_shown >= 0 && (w->ours || m->thinking != FH_THINKING_OFF)) {
-        fh_write_word(w, obj, "display", req->thinking_shown == 1 ? "summarized" : "omitted");
-    }
-    fh_write_extras(w, &req->extras, "/thinking", obj);
-}
+/* ---- the rest of the body ---- */
 
 static void add_output_config(struct fh_writer *w, yyjson_mut_val *root)
 {
@@ -345,8 +207,6 @@ static void add_output_config(struct fh_writer *w, yyjson_mut_val *root)
     }
 }
 
-/* ---- the rest of the body ---- */
-
 static void add_metadata(struct fh_writer *w, yyjson_mut_val *root)
 {
     yyjson_mut_val *metadata = yyjson_mut_obj(w->doc);
@@ -355,8 +215,8 @@ static void add_metadata(struct fh_writer *w, yyjson_mut_val *root)
     if (w->req->user.ptr != NULL) {
         fh_write_text(w, metadata, "user_id", w->req->user);
         if (identifier != NULL) {
-            lose(w, FH_FIELD_SAFETY_IDENTIFIER,
-                 "one id of a user is taken, and another was given");
+            fh_anthropic_lose(w, FH_FIELD_SAFETY_IDENTIFIER,
+                              "one id of a user is taken, and another was given");
         }
     } else {
         fh_write_val(w, metadata, "user_id", identifier);
@@ -378,7 +238,7 @@ static void add_service_tier(struct fh_writer *w, yyjson_mut_val *root)
     } else if (fh_eq(tier, FH_LIT("default"))) {
         fh_write_word(w, root, "service_tier", "standard_only");
     } else if (tier.len > 0) {
-        lose(w, FH_FIELD_SERVICE_TIER, "anthropic has no such tier");
+        fh_anthropic_lose(w, FH_FIELD_SERVICE_TIER, "anthropic has no such tier");
     }
 }
 
@@ -398,7 +258,8 @@ static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
         struct fh_slice stop = w->req->stop[i];
 
         if (is_blank(stop) && !w->ours) { /* the API refuses it, others are asked for it */
-            lose(w, FH_FIELD_STOP, "a text to stop at must have more in it than white space");
+            fh_anthropic_lose(w, FH_FIELD_STOP,
+                              "a text to stop at must have more in it than white space");
         } else {
             (void)yyjson_mut_arr_add_strn(w->doc, list, (const char *)stop.ptr, stop.len);
         }
@@ -431,7 +292,8 @@ static void add_envelope(struct fh_writer *w, yyjson_mut_val *root)
     }
 }
 
-static void add_values(struct fh_writer *w, yyjson_mut_val *root, const struct measure *m)
+static void add_values(struct fh_writer *w, yyjson_mut_val *root,
+                       const struct fh_anthropic_measure *m)
 {
     yyjson_val *const *value = w->req->value;
 
@@ -463,7 +325,7 @@ enum fh_rc fh_anthropic_encode_request(struct fh_buf *out, struct fh_arena *scra
     yyjson_mut_val *root = yyjson_mut_obj(w.doc);
     const struct fh_block *marked = fh_anthropic_last_cacheable(req);
     const struct fh_message *rest = NULL;
-    struct measure m = take_measure(&w);
+    const struct fh_anthropic_measure m = fh_anthropic_measure(&w);
 
     add_envelope(&w, root);
     add_values(&w, root, &m);
@@ -471,7 +333,7 @@ enum fh_rc fh_anthropic_encode_request(struct fh_buf *out, struct fh_arena *scra
     FH_TRY(add_messages(&w, root, rest));
     add_tools(&w, root);
     add_tool_choice(&w, root);
-    add_thinking(&w, root, &m);
+    fh_anthropic_add_thinking(&w, root, &m);
     add_output_config(&w, root);
     add_metadata(&w, root);
     add_service_tier(&w, root);

@@ -461,11 +461,6 @@ static void on_end(struct pen *pen)
     enc->over = true;
 }
 
-void fh_anthropic_encode_ping(struct fh_buf *out, enum fh_framing framing)
-{
-    fh_frame_write(out, framing, FH_LIT("ping"), FH_LIT("{\"type\":\"ping\"}"));
-}
-
 void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_arena *scratch,
                                 const struct fh_event *event, struct fh_loss *loss)
 {

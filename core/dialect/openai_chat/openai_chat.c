@@ -65,11 +65,6 @@ const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS] = {
     [FH_EFFORT_MAX] = FH_LIT_INIT("max"),
 };
 
-const struct fh_slice fh_openai_chat_lives[FH_OPENAI_CHAT_LIVES] = {
-    [FH_CACHE_5M] = FH_LIT_INIT("5m"),
-    [FH_CACHE_1H] = FH_LIT_INIT("1h"),
-};
-
 /* The first word of a meaning is the one we say ourselves. */
 static const struct {
     struct fh_slice word;

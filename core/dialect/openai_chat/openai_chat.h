@@ -67,11 +67,13 @@ enum fh_rc fh_openai_chat_read_message(struct fh_reader *r, void *into,
 enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struct fh_path *at,
                                     yyjson_val *value);
 
-/* fh_openai_chat_cache_of reads a `cache_control`; false when it is of an unknown form. */
-FH_NODISCARD bool fh_openai_chat_cache_of(yyjson_val *control, enum fh_cache *cache);
-void fh_openai_chat_write_cache(struct fh_writer *w, yyjson_mut_val *obj, enum fh_cache cache);
-
 void fh_openai_chat_write_messages(struct fh_writer *w, yyjson_mut_val *root);
+
+/* fh_openai_chat_quirk says whether the server that is asked has a quirk (FH_QUIRK_…). */
+static inline bool fh_openai_chat_quirk(const struct fh_writer *w, uint32_t quirk)
+{
+    return (w->req->envelope.quirks & quirk) != 0;
+}
 
 /* fh_openai_chat_find finds an extra that stood in `object`, NULL where none did; `object` is as in
  * fh_extra_stands_in. */
@@ -114,6 +116,10 @@ struct fh_openai_chat_thoughts {
 void fh_openai_chat_note_thought(struct fh_openai_chat_thoughts *all, struct fh_arena *arena,
                                  const struct fh_event *event);
 
+/* fh_openai_chat_print_detail appends one detail. */
+void fh_openai_chat_print_detail(struct fh_buf *out,
+                                 const struct fh_openai_chat_detail *detail);
+
 /* fh_openai_chat_print_thoughts appends the list reasoning_details. */
 void fh_openai_chat_print_thoughts(struct fh_buf *out,
                                    const struct fh_openai_chat_thoughts *all);
@@ -128,11 +134,10 @@ void fh_openai_chat_print_call_signature(struct fh_buf *out, const struct fh_eve
 enum { FH_OPENAI_CHAT_REPEATED_MAX = 8 };
 bool fh_openai_chat_is_repeated(const struct fh_extra *extra);
 
-/* The words for roles, efforts and lifetimes of caches, by enum. */
-enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1, FH_OPENAI_CHAT_LIVES = FH_CACHE_1H + 1 };
+/* The words for roles and efforts, by enum. */
+enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1 };
 extern const struct fh_slice fh_openai_chat_roles[FH_OPENAI_CHAT_ROLES];
 extern const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS];
-extern const struct fh_slice fh_openai_chat_lives[FH_OPENAI_CHAT_LIVES];
 
 /* Finish reasons. `ours`: the word of the provider is kept. */
 enum fh_finish fh_openai_chat_finish_of(struct fh_slice word);
@@ -165,6 +170,8 @@ void fh_openai_chat_turn_id(struct fh_openai_chat_turn *turn, struct fh_slice id
 /* fh_openai_chat_choice finds the choice, or begins it. NULL beyond the limit. */
 struct fh_openai_chat_choice *fh_openai_chat_choice(struct fh_openai_chat_turn *turn,
                                                     uint64_t index);
+
+bool fh_openai_chat_is_finished(const struct fh_openai_chat_choice *choice);
 
 /* fh_openai_chat_say adds text, thinking or refusal; a block begins where another kind was. Empty
  * text is nothing. `member` is where it was said, when that matters to who writes it back. Returns

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "chat/breakpoint.h"
+
 static void write_tool(struct fh_writer *w, const struct fh_tool *t, yyjson_mut_val *tools)
 {
     yyjson_mut_val *tool = yyjson_mut_arr_add_obj(w->doc, tools);
@@ -15,7 +17,7 @@ static void write_tool(struct fh_writer *w, const struct fh_tool *t, yyjson_mut_
     fh_write_val(w, function, "parameters", t->schema);
     fh_write_flag(w, function, "strict", t->strict);
     fh_write_extras(w, &t->extras, "/tools/#/function", function);
-    fh_openai_chat_write_cache(w, tool, t->cache);
+    fh_breakpoint_write(w, tool, "cache_control", t->cache);
     fh_write_extras(w, &t->extras, "/tools/#", tool);
 }
 
@@ -90,17 +92,23 @@ static void write_format(struct fh_writer *w, yyjson_mut_val *root)
         [FH_FORMAT_JSON_SCHEMA] = "json_schema",
     };
     const struct fh_chat_request *req = w->req;
+    enum fh_format form = req->format;
     const struct fh_extra *elsewhere =
         fh_openai_chat_find(&req->extras, FH_LIT("/response_format"), FH_LIT("json_schema"));
 
     if (req->format == FH_FORMAT_UNSET) {
         return;
     }
+    if (form == FH_FORMAT_JSON_SCHEMA && fh_openai_chat_quirk(w, FH_QUIRK_NO_JSON_SCHEMA)) {
+        form = FH_FORMAT_JSON;
+        fh_loss_add(w->loss, FH_LIT("/response_format/json_schema"),
+                    "this server promises JSON, but no schema");
+    }
     yyjson_mut_val *format = fh_write_in(w, root, "response_format");
 
-    fh_write_word(w, format, "type", words[req->format]);
+    fh_write_word(w, format, "type", words[form]);
     fh_write_extras(w, &req->extras, "/response_format", format);
-    if (req->format != FH_FORMAT_JSON_SCHEMA || (w->ours && elsewhere != NULL)) {
+    if (form != FH_FORMAT_JSON_SCHEMA || (w->ours && elsewhere != NULL)) {
         return;
     }
     yyjson_mut_val *schema = fh_write_in(w, format, "json_schema");
@@ -124,7 +132,8 @@ static void write_stream(struct fh_writer *w, yyjson_mut_val *root)
     bool any = w->ours && fh_openai_chat_any(extras, FH_LIT("/stream_options"));
 
     fh_write_bool(w, root, "stream", w->req->stream);
-    if (!w->req->stream && w->req->include_usage < 0 && !any) {
+    if ((!w->req->stream && w->req->include_usage < 0 && !any) ||
+        fh_openai_chat_quirk(w, FH_QUIRK_NO_STREAM_OPTIONS)) {
         return;
     }
     yyjson_mut_val *options = fh_write_in(w, root, "stream_options");
@@ -198,7 +207,10 @@ enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *sc
     write_tools(&w, root);
     write_tool_choice(&w, root);
     fh_write_flag(&w, root, "parallel_tool_calls", req->parallel_tools);
-    fh_write_val(&w, root, req->max_tokens_is_old ? "max_tokens" : "max_completion_tokens",
+    fh_write_val(&w, root,
+                 req->max_tokens_is_old || fh_openai_chat_quirk(&w, FH_QUIRK_OLD_MAX_TOKENS)
+                     ? "max_tokens"
+                     : "max_completion_tokens",
                  req->value[FH_FIELD_MAX_TOKENS]);
     fh_write_values(&w, fh_openai_chat_cells, root);
     write_stop(&w, root);

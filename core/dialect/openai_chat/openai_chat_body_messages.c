@@ -2,18 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "chat/breakpoint.h"
 #include "chat/media.h"
-
-void fh_openai_chat_write_cache(struct fh_writer *w, yyjson_mut_val *obj, enum fh_cache cache)
-{
-    if (cache == FH_CACHE_NONE) {
-        return;
-    }
-    yyjson_mut_val *control = fh_write_in(w, obj, "cache_control");
-
-    fh_write_word(w, control, "type", "ephemeral");
-    fh_write_given(w, control, "ttl", fh_openai_chat_lives[cache]);
-}
 
 /* ---- parts ---- */
 
@@ -23,7 +13,7 @@ static void write_part_cache(struct fh_writer *w, const struct fh_block *block,
     if (block->cache_at.ptr != NULL) {
         fh_write_word(w, fh_write_in(w, part, "prompt_cache_breakpoint"), "mode", "explicit");
     } else {
-        fh_openai_chat_write_cache(w, part, block->cache);
+        fh_breakpoint_write(w, part, "cache_control", block->cache);
     }
 }
 
@@ -155,6 +145,9 @@ static yyjson_mut_val *add_message(struct fh_writer *w, yyjson_mut_val *messages
 {
     yyjson_mut_val *message = yyjson_mut_arr_add_obj(w->doc, messages);
 
+    if (role == FH_ROLE_DEVELOPER && fh_openai_chat_quirk(w, FH_QUIRK_NO_DEVELOPER)) {
+        role = FH_ROLE_SYSTEM;
+    }
     fh_write_text(w, message, "role", fh_openai_chat_roles[role]);
     return message;
 }
@@ -209,7 +202,7 @@ enum place {
     AS_MEMBER, /* of the message itself */
 };
 
-static enum place place_of(const struct fh_block *block)
+static enum place place_of(const struct fh_writer *w, const struct fh_block *block)
 {
     struct fh_extra here = {.pointer = block->pointer};
 
@@ -218,7 +211,7 @@ static enum place place_of(const struct fh_block *block)
         return IN_CALLS;
     case FH_BLOCK_THINKING:
     case FH_BLOCK_REDACTED:
-        return block->raw != NULL ? IN_DETAILS : AS_MEMBER;
+        return block->raw != NULL || !w->ours ? IN_DETAILS : AS_MEMBER;
     case FH_BLOCK_REFUSAL:
         return block->from_string ? AS_MEMBER : IN_CONTENT;
     case FH_BLOCK_OPAQUE:
@@ -251,6 +244,27 @@ static void write_member(struct fh_writer *w, const struct fh_block *block,
     }
 }
 
+/* write_detail: servers that take earlier thinking back take it so (FH_QUIRK_REASONING_DETAILS). */
+static void write_detail(struct fh_writer *w, const struct fh_block *block,
+                         yyjson_mut_val *details)
+{
+    const struct fh_openai_chat_detail detail = {.kind = block->kind,
+                                                 .signer = block->signer,
+                                                 .text = block->text,
+                                                 .signature = block->signature,
+                                                 .data = block->data,
+                                                 .index = yyjson_mut_arr_size(details)};
+    struct fh_buf text = fh_buf_in_arena(w->scratch, SIZE_MAX / 4);
+
+    if (w->ours) {
+        (void)yyjson_mut_arr_append(details, yyjson_val_mut_copy(w->doc, block->raw));
+        return;
+    }
+    fh_openai_chat_print_detail(&text, &detail);
+    (void)yyjson_mut_arr_append(details,
+                                yyjson_mut_rawn(w->doc, (const char *)text.ptr, text.len));
+}
+
 static void write_list(struct fh_writer *w, yyjson_mut_val *message, const char *key,
                        yyjson_mut_val *list)
 {
@@ -273,7 +287,7 @@ static void write_assistant(struct fh_writer *w, const struct fh_message *m,
     }
     message = add_message(w, messages, m->role);
     for (const struct fh_block *b = m->content.first; b != NULL; b = b->next) {
-        switch (place_of(b)) {
+        switch (place_of(w, b)) {
         case IN_CONTENT:
             string = string || b->from_string;
             write_part(w, b, parts);
@@ -282,7 +296,7 @@ static void write_assistant(struct fh_writer *w, const struct fh_message *m,
             write_call(w, b, calls);
             break;
         case IN_DETAILS:
-            (void)yyjson_mut_arr_append(details, yyjson_val_mut_copy(w->doc, b->raw));
+            write_detail(w, b, details);
             break;
         case AS_MEMBER:
             write_member(w, b, message);

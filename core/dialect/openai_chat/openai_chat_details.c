@@ -146,24 +146,26 @@ static void print_sealed(struct fh_buf *out, enum fh_signer home, enum fh_signer
     fh_json_quote(out, fh_buf_slice(&sealed));
 }
 
-static void print_thought(struct fh_buf *out, const struct fh_openai_chat_thought *t)
+void fh_openai_chat_print_detail(struct fh_buf *out, const struct fh_openai_chat_detail *d)
 {
-    enum fh_signer home = t->signer == FH_SIGNER_UNKNOWN ? FH_SIGNER_CLAUDE : t->signer;
-    struct fh_slice signature = fh_buf_slice(&t->signature);
+    enum fh_signer home = d->signer == FH_SIGNER_UNKNOWN ? FH_SIGNER_CLAUDE : d->signer;
 
-    if (t->redacted) {
+    if (d->kind == FH_BLOCK_REDACTED) {
         fh_buf_append(out, FH_LIT("{\"type\":\"reasoning.encrypted\",\"data\":"));
-        print_sealed(out, home, t->signer, signature);
+        print_sealed(out, home, d->signer, d->data);
     } else {
         fh_buf_append(out, FH_LIT("{\"type\":\"reasoning.text\",\"text\":"));
-        fh_json_quote(out, fh_buf_slice(&t->text));
+        fh_json_quote(out, d->text);
     }
-    if (!t->redacted && signature.len > 0) {
+    if (d->signature.len > 0) {
         fh_buf_append(out, FH_LIT(",\"signature\":"));
-        print_sealed(out, home, t->signer, signature);
+        print_sealed(out, home, d->signer, d->signature);
     }
     fh_buf_append(out, FH_LIT(",\"format\":"));
-    fh_json_quote(out, formats[t->signer]);
+    fh_json_quote(out, formats[d->signer]);
+    fh_buf_append(out, FH_LIT(",\"index\":"));
+    fh_buf_u64(out, d->index);
+    fh_buf_byte(out, '}');
 }
 
 void fh_openai_chat_print_thoughts(struct fh_buf *out,
@@ -173,11 +175,16 @@ void fh_openai_chat_print_thoughts(struct fh_buf *out,
 
     fh_buf_byte(out, '[');
     for (const struct fh_openai_chat_thought *t = all->first; t != NULL; t = t->next) {
-        fh_buf_append(out, index > 0 ? FH_LIT(",") : FH_NONE);
-        print_thought(out, t);
-        fh_buf_append(out, FH_LIT(",\"index\":"));
-        fh_buf_u64(out, index++);
-        fh_buf_byte(out, '}');
+        struct fh_openai_chat_detail detail = {
+            .kind = t->redacted ? FH_BLOCK_REDACTED : FH_BLOCK_THINKING,
+            .signer = t->signer,
+            .text = fh_buf_slice(&t->text),
+            .index = index,
+        };
+
+        *(t->redacted ? &detail.data : &detail.signature) = fh_buf_slice(&t->signature);
+        fh_buf_append(out, index++ > 0 ? FH_LIT(",") : FH_NONE);
+        fh_openai_chat_print_detail(out, &detail);
     }
     fh_buf_byte(out, ']');
 }

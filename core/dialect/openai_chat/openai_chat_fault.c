@@ -5,8 +5,6 @@
 
 #include "wire/frames.h"
 
-enum { FIRST_LINE_MAX = 300 };
-
 /* Words in `code` or `type` that say more than a status does. */
 static const struct {
     struct fh_slice word;
@@ -97,24 +95,6 @@ yyjson_val *fh_openai_chat_error_in(yyjson_val *obj)
                                                                                     : NULL;
 }
 
-/* first_line is what can be said of a body that is no error of ours: HTML, plain text. */
-static struct fh_slice first_line(struct fh_slice body, struct fh_arena *arena)
-{
-    struct fh_slice line = FH_NONE;
-
-    while (line.len == 0 && fh_split(&body, '\n', &line)) {
-        line = fh_trim(line);
-    }
-    line = fh_head(line, fh_min(line.len, FIRST_LINE_MAX));
-    while (line.len > 0 && !fh_utf8_ok(line) && line.len > FIRST_LINE_MAX - 4) {
-        line = fh_head(line, line.len - 1); /* the cut went through a character */
-    }
-    if (line.len == 0 || !fh_utf8_ok(line)) {
-        return FH_LIT("the provider reported an error and did not say which");
-    }
-    return fh_dup(arena, line);
-}
-
 void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
                                  uint16_t status, struct fh_slice body)
 {
@@ -123,7 +103,7 @@ void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
 
     if (fh_json_parse(arena, body, &root, &why) != FH_OK) {
         *fault = (struct fh_fault){.kind = judge(status, FH_NONE, FH_NONE),
-                                   .message = first_line(body, arena),
+                                   .message = fh_fault_line(arena, body),
                                    .status = status};
         return;
     }

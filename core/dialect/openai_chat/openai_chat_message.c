@@ -114,12 +114,33 @@ static enum fh_rc read_refusal(struct fh_reader *r, void *into, const struct fh_
     return FH_OK;
 }
 
+/* What an SDK adds to the answers that its clients send back says nothing new: the number that a
+ * call had in the stream, arguments and content as objects. */
+static enum fh_rc read_repeated(struct fh_reader *r, void *into, const struct fh_path *at,
+                                yyjson_val *value)
+{
+    struct fh_block *block = into;
+
+    fh_read_keep(r, &block->extras, at, value)->repeats = true;
+    return FH_OK;
+}
+
+static enum fh_rc read_parsed(struct fh_reader *r, void *into, const struct fh_path *at,
+                              yyjson_val *value)
+{
+    struct draft *draft = into;
+
+    fh_read_keep(r, &draft->message->extras, at, value)->repeats = by_assistant(draft);
+    return FH_OK;
+}
+
 static enum fh_rc read_function(struct fh_reader *r, void *into, const struct fh_path *at,
                                 yyjson_val *value)
 {
     static const struct fh_member members[] = {
         FH_MEMBER_NEEDED("name", TEXT, struct fh_block, name),
         FH_MEMBER("arguments", TEXT, struct fh_block, arguments),
+        FH_MEMBER_BY("parsed_arguments", read_repeated),
     };
     struct fh_block *block = into;
 
@@ -146,6 +167,7 @@ static enum fh_rc read_call(struct fh_reader *r, void *into, const struct fh_pat
         FH_MEMBER_IGNORED("type"),
         FH_MEMBER_NEEDED_BY("function", read_function),
         FH_MEMBER_BY("extra_content", read_extra_content),
+        FH_MEMBER_BY("index", read_repeated),
     };
     yyjson_val *type = fh_json_get(value, FH_LIT("type"));
     struct fh_block *block = add(r, into, FH_BLOCK_TOOL_CALL, at);
@@ -213,6 +235,7 @@ static const struct fh_member message_members[] = {
     FH_MEMBER_BY("tool_calls", read_calls),
     FH_MEMBER_BY("tool_call_id", read_call_id),
     FH_MEMBER_BY("name", read_name),
+    FH_MEMBER_BY("parsed", read_parsed),
 };
 
 static void join(struct fh_blocks *list, const struct fh_blocks *more)

@@ -3,31 +3,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "chat/breakpoint.h"
 #include "chat/media.h"
-
-bool fh_openai_chat_cache_of(yyjson_val *control, enum fh_cache *cache)
-{
-    struct fh_slice type = fh_json_text(fh_json_get(control, FH_LIT("type")));
-    yyjson_val *ttl = fh_json_get(control, FH_LIT("ttl"));
-    size_t life = fh_read_word(fh_openai_chat_lives, FH_OPENAI_CHAT_LIVES, fh_json_text(ttl));
-
-    if (!fh_eq(type, FH_LIT("ephemeral")) ||
-        yyjson_obj_size(control) != (ttl == NULL ? 1 : 2)) {
-        return false;
-    }
-    if (ttl != NULL && (life == FH_OPENAI_CHAT_LIVES || !yyjson_is_str(ttl))) {
-        return false;
-    }
-    *cache = ttl == NULL ? FH_CACHE_DEFAULT : (enum fh_cache)life;
-    return true;
-}
 
 static enum fh_rc read_cache(struct fh_reader *r, void *into, const struct fh_path *at,
                              yyjson_val *value)
 {
     struct fh_block *block = into;
 
-    if (block->cache != FH_CACHE_NONE || !fh_openai_chat_cache_of(value, &block->cache)) {
+    if (block->cache != FH_CACHE_NONE || !fh_breakpoint_read(value, &block->cache)) {
         (void)fh_read_keep(r, &block->extras, at, value);
     }
     return FH_OK;

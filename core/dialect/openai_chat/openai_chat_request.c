@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 
+#include "chat/breakpoint.h"
+
 /* What the functions of this dialect want beside the reader. */
 struct reading {
     const struct fh_openai_chat_flavour *flavour;
@@ -50,7 +52,7 @@ static enum fh_rc read_tool_cache(struct fh_reader *r, void *into, const struct 
 {
     struct fh_tool *tool = into;
 
-    if (!fh_openai_chat_cache_of(value, &tool->cache)) {
+    if (!fh_breakpoint_read(value, &tool->cache)) {
         (void)fh_read_keep(r, &tool->extras, at, value);
     }
     return FH_OK;
@@ -157,7 +159,7 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
         req->thinking_budget = budget;
     }
     if (display.len > 0) {
-        req->thinking_shown = !fh_eq(display, FH_LIT("omitted"));
+        req->thinking_shown = (int8_t)(fh_eq(display, FH_LIT("omitted")) ? 0 : 1);
     }
     return FH_OK;
 }
@@ -188,7 +190,7 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
         req->thinking = yyjson_is_true(enabled) ? FH_THINKING_ADAPTIVE : FH_THINKING_OFF;
     }
     if (yyjson_is_bool(exclude)) {
-        req->thinking_shown = !yyjson_is_true(exclude);
+        req->thinking_shown = (int8_t)(yyjson_is_true(exclude) ? 0 : 1);
     }
     return FH_OK;
 }

@@ -1,0 +1,381 @@
+/* gemini_reply_in.c: what Google answers becomes events, whole or chunk by chunk.
+ *
+ * A chunk is a GenerateContentResponse as a whole answer is one; its parts are fragments: text goes on
+ * with the block that is open if that is of its kind. There is no word for the end of a stream but the
+ * end of its bytes, behind a finishReason.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dialect/gemini/gemini.h"
+
+struct candidate {
+    struct fh_slice finish_reason;
+    yyjson_val *content, *index, *grounding, *citations;
+};
+
+static const struct fh_member candidate_members[] = {
+    FH_MEMBER("content", OBJECT, struct candidate, content),
+    FH_MEMBER("index", NUMBER, struct candidate, index),
+    FH_MEMBER("finishReason", TEXT, struct candidate, finish_reason),
+    FH_MEMBER("groundingMetadata", ANY, struct candidate, grounding),
+    FH_MEMBER("citationMetadata", ANY, struct candidate, citations),
+};
+
+struct content {
+    struct fh_slice role;
+    yyjson_val *parts;
+};
+
+static const struct fh_member content_members[] = {
+    FH_MEMBER("role", TEXT, struct content, role),
+    FH_MEMBER("parts", LIST, struct content, parts),
+};
+
+struct answer {
+    struct fh_slice id, model;
+    yyjson_val *candidates, *usage, *feedback;
+};
+
+static const struct fh_member answer_members[] = {
+    FH_MEMBER("responseId", TEXT, struct answer, id),
+    FH_MEMBER("modelVersion", TEXT, struct answer, model),
+    FH_MEMBER("candidates", LIST, struct answer, candidates),
+    FH_MEMBER("usageMetadata", OBJECT, struct answer, usage),
+    FH_MEMBER("promptFeedback", OBJECT, struct answer, feedback),
+};
+
+/* The members of a candidate that a stream says again and again, for the bits in `told`. */
+static const struct fh_slice repeated[] = {
+    FH_LIT_INIT("safetyRatings"), FH_LIT_INIT("avgLogprobs"), FH_LIT_INIT("tokenCount"),
+    FH_LIT_INIT("continuationToken"), FH_LIT_INIT("urlContextMetadata"),
+};
+
+/* mark_repeated: what was told once needs to be reported once. */
+static void mark_repeated(struct fh_gemini_choice *c, const struct fh_extras *extras)
+{
+    for (struct fh_extra *e = extras->first; e != NULL; e = e->next) {
+        size_t bit = fh_read_word(repeated, FH_LEN(repeated), e->key);
+
+        if (bit < FH_LEN(repeated)) {
+            e->repeats = (c->told >> bit & 1U) != 0;
+            c->told |= (uint64_t)1 << bit;
+        }
+    }
+}
+
+/* current is the block that something beside the parts is about. */
+static uint32_t current(const struct fh_gemini_choice *c)
+{
+    return c->next > 0 ? c->next - 1 : 0;
+}
+
+static struct fh_event *push_for(struct fh_gemini_answer *a, struct fh_events *out,
+                                 enum fh_event_kind kind, uint32_t choice)
+{
+    struct fh_event *event = fh_event_push(out, kind);
+
+    event->choice = choice;
+    event->index = current(&a->choice[choice]);
+    event->block = a->choice[choice].kind;
+    return event;
+}
+
+/* push_citations: where an answer comes from, said of all of it so far. */
+static void push_citations(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                           const struct fh_path *at, const struct candidate *said)
+{
+    const struct {
+        struct fh_slice key;
+        yyjson_val *value;
+    } both[] = {
+        {FH_LIT("groundingMetadata"), said->grounding},
+        {FH_LIT("citationMetadata"), said->citations},
+    };
+
+    for (size_t i = 0; i < FH_LEN(both); i++) {
+        if (both[i].value != NULL) {
+            struct fh_event *event = push_for(a, out, FH_EVENT_CITATIONS, choice);
+
+            (void)fh_extra_add(&event->extras, out->arena, at, both[i].key, both[i].value);
+        }
+    }
+}
+
+static struct fh_event *push_finish(struct fh_gemini_answer *a, struct fh_events *out,
+                                    uint32_t choice, struct fh_slice word)
+{
+    struct fh_gemini_choice *c = &a->choice[choice];
+    struct fh_event *event = NULL;
+
+    fh_gemini_close(a, out, choice);
+    event = push_for(a, out, FH_EVENT_FINISH, choice);
+    event->finish = fh_gemini_finish(word);
+    event->finish_word = word;
+    if (event->finish == FH_FINISH_STOP && c->called) {
+        event->finish = FH_FINISH_TOOLS;
+    }
+    c->finished = true;
+    a->finished = true;
+    return event;
+}
+
+static bool all_finished(const struct fh_gemini_answer *a)
+{
+    for (size_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].next > 0 && !a->choice[i].finished) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* finish tells why a candidate ended, once all that have begun did: the end of the bytes behind a
+ * finish is the end of the answer, and must not be where one candidate is still speaking. */
+static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                   struct fh_slice word, const struct fh_extras *extras)
+{
+    struct fh_gemini_choice *c = &a->choice[choice];
+
+    c->finished = true;
+    c->waits = true;
+    c->word = fh_dup(a->arena, word);
+    if (!all_finished(a)) {
+        if (extras->first != NULL) { /* they live no longer than this chunk */
+            push_for(a, out, FH_EVENT_EXTRA, choice)->extras = *extras;
+        }
+        fh_gemini_close(a, out, choice);
+        return;
+    }
+    fh_gemini_close(a, out, choice);
+    for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].waits) {
+            struct fh_event *event = push_finish(a, out, i, a->choice[i].word);
+
+            event->extras = i == choice ? *extras : event->extras;
+            a->choice[i].waits = false;
+        }
+    }
+}
+
+static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out,
+                               uint32_t choice, const struct fh_path *at, yyjson_val *value,
+                               struct fh_reader *r)
+{
+    struct fh_path parts = {.up = at, .key = FH_LIT("parts")};
+    struct fh_path part = {.up = &parts};
+    struct content content = {0};
+    struct fh_extras extras = {0};
+
+    FH_TRY(fh_read_object(r, &FH_SHAPE(content_members), &content, &extras, at, value));
+    yyjson_arr_iter iter = yyjson_arr_iter_with(content.parts);
+
+    for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; part.index++) {
+        FH_TRY(fh_gemini_read_part(a, out, choice, &part, one, r));
+        if (a->whole) {
+            fh_gemini_close(a, out, choice);
+        }
+    }
+    return FH_OK;
+}
+
+static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *out,
+                                 const struct fh_path *at, yyjson_val *value,
+                                 struct fh_reader *r)
+{
+    struct fh_path content = {.up = at, .key = FH_LIT("content")};
+    struct fh_path index = {.up = at, .key = FH_LIT("index")};
+    struct candidate said = {0};
+    struct fh_extras extras = {0};
+    uint64_t choice = at->index;
+
+    FH_TRY(fh_read_object(r, &FH_SHAPE(candidate_members), &said, &extras, at, value));
+    if (said.index != NULL && !fh_json_u64(said.index, &choice)) {
+        return fh_read_wrong(r, &index, "a number of a candidate", said.index);
+    }
+    if (choice >= FH_GEMINI_CHOICES_MAX) {
+        return fh_read_refuse(r, at, "is candidate %llu; there are at most %d",
+                              (unsigned long long)choice, FH_GEMINI_CHOICES_MAX);
+    }
+    if (said.content != NULL) {
+        FH_TRY(read_content(a, out, (uint32_t)choice, &content, said.content, r));
+    }
+    struct fh_gemini_choice *c = &a->choice[choice];
+
+    push_citations(a, out, (uint32_t)choice, at, &said);
+    mark_repeated(c, &extras);
+    if (said.finish_reason.len > 0 && c->finished) {
+        return fh_read_refuse(r, at, "is finished twice");
+    }
+    if (said.finish_reason.len > 0) {
+        finish(a, out, (uint32_t)choice, said.finish_reason, &extras);
+    } else if (extras.first != NULL) {
+        push_for(a, out, FH_EVENT_EXTRA, (uint32_t)choice)->extras = extras;
+    }
+    return FH_OK;
+}
+
+/* ---- beside the candidates ---- */
+
+static void start(struct fh_gemini_answer *a, struct fh_events *out, const struct answer *said,
+                  const struct fh_extras *extras)
+{
+    struct fh_event *event = NULL;
+
+    if (a->started) { /* all of it comes again with every chunk */
+        return;
+    }
+    a->started = true;
+    a->id = fh_dup(a->arena, said->id);
+    event = fh_event_push(out, FH_EVENT_START);
+    event->id = said->id;
+    event->model = said->model;
+    event->extras = *extras;
+}
+
+static bool same_usage(const struct fh_usage *a, const struct fh_usage *b)
+{
+    bool same = a->seen == b->seen;
+
+    for (int kind = 0; kind < FH_TOKENS_KINDS && same; kind++) {
+        same = a->count[kind] == b->count[kind];
+    }
+    return same;
+}
+
+static void push_usage(struct fh_gemini_answer *a, struct fh_events *out, yyjson_val *metadata,
+                       bool last)
+{
+    struct fh_usage usage = {0};
+    struct fh_extras extras = {0};
+
+    if (metadata == NULL) {
+        return;
+    }
+    fh_gemini_read_usage(&usage, metadata, out->arena, &extras);
+    for (struct fh_extra *e = extras.first; e != NULL; e = e->next) {
+        e->repeats = e->repeats || !last; /* it comes again */
+    }
+    if (last || !same_usage(&usage, &a->usage)) {
+        struct fh_event *event = fh_event_push(out, FH_EVENT_USAGE);
+
+        event->usage = usage;
+        event->raw = metadata;
+        event->extras = extras;
+        a->usage = usage;
+    }
+}
+
+/* push_feedback: a prompt that was blocked has no candidates, and that is the answer. */
+static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
+                          yyjson_val *feedback, bool alone)
+{
+    struct fh_slice reason = fh_json_text(fh_json_get(feedback, FH_LIT("blockReason")));
+    struct fh_event *event = NULL;
+
+    if (feedback == NULL) {
+        return;
+    }
+    if (reason.len > 0 && alone && !a->choice[0].finished) {
+        event = push_finish(a, out, 0, reason);
+        event->finish = FH_FINISH_REFUSAL;
+    } else {
+        event = push_for(a, out, FH_EVENT_EXTRA, 0);
+    }
+    struct fh_extra *extra = fh_extra_add(&event->extras, out->arena, NULL,
+                                          FH_LIT("promptFeedback"), feedback);
+
+    extra->repeats = event->kind == FH_EVENT_FINISH; /* the finish says so */
+}
+
+static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
+                              yyjson_val *root, struct fh_reader *r)
+{
+    struct fh_path list = {.key = FH_LIT("candidates")};
+    struct fh_path at = {.up = &list};
+    struct answer said = {0};
+    struct fh_extras extras = {0};
+    bool last = a->whole;
+
+    FH_TRY(fh_read_object(r, &FH_SHAPE(answer_members), &said, &extras, NULL, root));
+    yyjson_arr_iter iter = yyjson_arr_iter_with(said.candidates);
+
+    start(a, out, &said, &extras);
+    for (size_t i = 0; i < yyjson_arr_size(said.candidates); i++) {
+        yyjson_val *one = yyjson_arr_iter_next(&iter);
+
+        last = last || fh_json_get(one, FH_LIT("finishReason")) != NULL;
+    }
+    push_usage(a, out, said.usage, last || yyjson_arr_size(said.candidates) == 0);
+    iter = yyjson_arr_iter_with(said.candidates);
+    for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; at.index++) {
+        FH_TRY(read_candidate(a, out, &at, one, r));
+    }
+    push_feedback(a, out, said.feedback, yyjson_arr_size(said.candidates) == 0);
+    return FH_OK;
+}
+
+enum fh_rc fh_gemini_read_answer(struct fh_gemini_answer *a, struct fh_events *out,
+                                 yyjson_val *root, struct fh_complaint *why)
+{
+    struct fh_reader r = {.arena = out->arena, .why = why};
+    enum fh_rc rc = read_answer(a, out, root, &r);
+
+    why->kind = FH_REFUSE_UPSTREAM_FAILED; /* not the client's fault */
+    return rc;
+}
+
+/* ---- a whole answer ---- */
+
+static void push_error(struct fh_events *out, yyjson_val *error)
+{
+    fh_gemini_read_fault(&fh_event_push(out, FH_EVENT_ERROR)->fault, error);
+}
+
+/* finish_all ends candidates that nobody ended: whole, they came to their end. */
+static void finish_all(struct fh_gemini_answer *a, struct fh_events *out)
+{
+    for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        struct fh_gemini_choice *c = &a->choice[i];
+
+        if (c->waits || (!c->finished && c->next > 0)) {
+            (void)push_finish(a, out, i, c->word);
+            c->waits = false;
+        }
+    }
+}
+
+enum fh_rc fh_gemini_decode_reply(struct fh_events *out, struct fh_slice body,
+                                  struct fh_complaint *why)
+{
+    struct fh_gemini_answer *a = fh_new(out->arena, struct fh_gemini_answer);
+    struct fh_reader r = {.arena = out->arena, .why = why};
+    yyjson_val *root = NULL;
+    struct fh_error error;
+
+    why->kind = FH_REFUSE_UPSTREAM_FAILED;
+    if (fh_json_parse(out->arena, body, &root, &error) != FH_OK) {
+        why->message = FH_LIT("the answer is no JSON");
+        return FH_E_SYNTAX;
+    }
+    if (fh_gemini_error_in(root) != NULL) {
+        push_error(out, fh_gemini_error_in(root));
+        return FH_OK;
+    }
+    a->arena = out->arena;
+    a->whole = !yyjson_is_arr(root);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(root);
+    yyjson_val *chunk = a->whole ? root : yyjson_arr_iter_next(&iter);
+
+    for (; chunk != NULL; chunk = a->whole ? NULL : yyjson_arr_iter_next(&iter)) {
+        FH_TRY(fh_gemini_read_answer(a, out, chunk, why));
+    }
+    if (a->whole) {
+        finish_all(a, out);
+    }
+    if (!a->finished) {
+        (void)fh_read_missing(&r, NULL, "candidates, or a reason why there are none");
+        why->kind = FH_REFUSE_UPSTREAM_FAILED;
+        return FH_E_MISSING;
+    }
+    (void)fh_event_push(out, FH_EVENT_END);
+    return FH_OK;
+}
