@@ -241,6 +241,20 @@ void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t
     return fh_arena_grow(arena, old, old_size, size);
 }
 
+void fh_arena_shrink(struct fh_arena *arena, void *piece, size_t size, size_t kept)
+{
+    size_t room = round_up(fh_max(size, 1));
+    size_t less = room - round_up(fh_max(kept, 1));
+
+    FH_ASSERT(kept <= size);
+    if ((uint8_t *)piece + room == arena->at) {
+        arena->at -= less;
+        arena->left += less;
+        arena->used -= less;
+        POISON(arena->at, less);
+    }
+}
+
 size_t fh_arena_used(const struct fh_arena *arena)
 {
     return arena->used;
