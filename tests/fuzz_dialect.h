@@ -153,7 +153,8 @@ static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d,
     t->failed = t->failed || event->kind == FH_EVENT_ERROR;
 }
 
-/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan. */
+/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan, to its end or
+ * to where it breaks. */
 static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_arena *arena,
                                           struct fh_slice wire, size_t step)
 {
@@ -169,12 +170,13 @@ static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_
     struct fh_frame event;
 
     loss->arena = arena;
-    while (wire.len > 0 && got != FH_STEP_ERROR && !t.failed) {
+    while (wire.len > 0 && got != FH_STEP_ERROR && !t.failed && !t.ended) {
         size_t n = fh_min(step, wire.len);
 
         fh_frames_feed(frames, fh_head(wire, n));
         wire = fh_tail(wire, n);
-        while (!t.failed && (got = fh_frames_next(frames, &event)) == FH_STEP_EVENT) {
+        while (!t.failed && !t.ended &&
+               (got = fh_frames_next(frames, &event)) == FH_STEP_EVENT) {
             struct fh_events events = {.arena = scratch, .dialect = d->id};
             struct fh_complaint why = {0};
             enum fh_rc rc = d->decode_stream(decoder, &events, &event, &why);

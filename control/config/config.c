@@ -346,6 +346,7 @@ static void set_scalar(struct fh_loader *ld, const struct fh_trail *trail, struc
     case FH_CONFIG_SECTION:
     case FH_CONFIG_PROVIDERS:
     case FH_CONFIG_MODELS:
+    case FH_CONFIG_CREDENTIALS:
     case FH_CONFIG_ROUTES:
     case FH_CONFIG_KINDS:
         FH_ASSERT(false && "these are no scalars");
@@ -370,6 +371,7 @@ static void set(struct fh_loader *ld, const struct fh_trail *trail, struct fy_no
         break;
     case FH_CONFIG_PROVIDERS:
     case FH_CONFIG_MODELS:
+    case FH_CONFIG_CREDENTIALS:
     case FH_CONFIG_ROUTES:
         break; /* read in their own order: models name providers, routes name both */
     case FH_CONFIG_BYTES:

@@ -3,6 +3,7 @@
 #include "control/credentials/credentials.h"
 
 #include "control/file.h"
+#include "control/state.h"
 
 #include "base/hash.h"
 #include "base/secret.h"
@@ -75,6 +76,17 @@ struct fh_credentials {
     struct fh_arena *news_arena;
     struct news *first, *last;
 };
+
+struct fh_credentials_task fh_credentials_of(const struct fh_config_provider *provider,
+                                             const char *state_dir, struct fh_arena *arena)
+{
+    FH_ASSERT(provider->credentials.source != FH_CREDENTIALS_NONE);
+    return (struct fh_credentials_task){
+        .provider = provider->to.name,
+        .path = fh_state_credential(arena, state_dir, provider->to.name),
+        .settings = provider->credentials,
+    };
+}
 
 /* ---- plans ---- */
 

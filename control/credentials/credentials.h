@@ -22,9 +22,7 @@
  */
 #pragma once
 
-#include "control/credentials/chain.h"
-
-#include "provider/provider.h"
+#include "control/config/config.h"
 
 /* One provider whose credentials are to be obtained. */
 struct fh_credentials_task {
@@ -32,6 +30,11 @@ struct fh_credentials_task {
     const char *path;         /* of the file for workers: fh_state_credential */
     struct fh_credential_settings settings;
 };
+
+/* fh_credentials_of makes the task of a provider that the config has a source for. Borrows from the
+ * config; the path lies in `arena`. */
+struct fh_credentials_task fh_credentials_of(const struct fh_config_provider *provider,
+                                             const char *state_dir, struct fh_arena *arena);
 
 struct fh_credentials_options {
     const char *dir;                /* holds the files, and nothing else; exists */

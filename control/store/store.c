@@ -212,15 +212,19 @@ static void take_state(struct fh_provider *provider, const struct fh_provider *h
     provider->call_prefix = how->call_prefix;
 }
 
-/* keep_state lets a local engine's recorded state live on in the new record of it. */
+/* keep_state lets the recorded state of a local engine, or of credentials that are renewed, live on in
+ * the new record. */
 static void keep_state(struct tx *tx, struct fh_provider *provider)
 {
     struct fh_slice record = FH_NONE;
     struct fh_provider old;
 
-    if (provider->kind == FH_PROVIDER_LOCAL &&
-        get(tx, tx->store->providers, provider->name, &record) == FH_OK &&
-        fh_policy_decode_provider(&old, record) == FH_OK && old.kind == FH_PROVIDER_LOCAL) {
+    bool has_one =
+        provider->kind == FH_PROVIDER_LOCAL || provider->source != FH_CREDENTIALS_NONE;
+
+    if (has_one && get(tx, tx->store->providers, provider->name, &record) == FH_OK &&
+        fh_policy_decode_provider(&old, record) == FH_OK && old.source == provider->source &&
+        (old.kind == FH_PROVIDER_LOCAL) == (provider->kind == FH_PROVIDER_LOCAL)) {
         take_state(provider, &old);
     }
 }

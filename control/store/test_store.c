@@ -288,6 +288,27 @@ static void test_engine_state_survives_a_publish(void **state)
     assert_int_equal(rc, FH_E_MISSING);
 }
 
+/* What control knows of a provider's credentials is not lost when something else changes. */
+static void test_credentials_state_survives_a_publish(void **state)
+{
+#define BEDROCK "b: {kind: bedrock, region: us-east-1"
+#define VERTEX  "b: {kind: vertex, region: us-east1, project: p"
+    const struct fh_provider up = {.state = FH_PROVIDER_READY};
+    enum fh_rc rc;
+
+    FH_UNUSED(state);
+    publish("providers: {" BEDROCK "}}\n", true);
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_STARTING);
+    rc = fh_store_provider_state(store, FH_LIT("b"), &up);
+    assert_int_equal(rc, FH_OK);
+    publish("providers: {" BEDROCK ", connect_timeout: 1s}}\n", false);
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_READY);
+    publish("providers: {" VERTEX "}}\n", false); /* another cloud's */
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_STARTING);
+    publish("providers: {" VERTEX ", key: \"env:K\"}}\n", false); /* it needs none */
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_READY);
+}
+
 static void test_keys(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
@@ -452,6 +473,7 @@ int main(void)
         TEST(test_hot_swap_is_seen_by_another_process),
         TEST(test_providers_keep_their_order),
         TEST(test_engine_state_survives_a_publish),
+        TEST(test_credentials_state_survives_a_publish),
         TEST(test_keys),
         TEST(test_ten_thousand_keys),
         TEST(test_a_reader_that_dies_is_swept),

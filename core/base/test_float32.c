@@ -1,5 +1,5 @@
-/* test_float32.c: what is printed is read again to the bit, by us and by libc, and is no longer than
- * it has to be.
+/* test_float32.c: what is printed is read again to the bit, by us and by libc, and is no longer
+ * than it has to be.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"
 

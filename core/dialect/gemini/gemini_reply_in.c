@@ -136,20 +136,22 @@ static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t c
     struct fh_gemini_choice *c = &a->choice[choice];
 
     c->finished = true;
+    c->waits = true;
+    c->word = fh_dup(a->arena, word);
     if (!all_finished(a)) {
-        fh_gemini_close(a, out, choice);
-        c->waits = true;
-        c->word = fh_dup(a->arena, word);
-        if (extras->first != NULL) {
+        if (extras->first != NULL) { /* they live no longer than this chunk */
             push_for(a, out, FH_EVENT_EXTRA, choice)->extras = *extras;
         }
+        fh_gemini_close(a, out, choice);
         return;
     }
-    push_finish(a, out, choice, word)->extras = *extras;
+    fh_gemini_close(a, out, choice);
     for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
         if (a->choice[i].waits) {
+            struct fh_event *event = push_finish(a, out, i, a->choice[i].word);
+
+            event->extras = i == choice ? *extras : event->extras;
             a->choice[i].waits = false;
-            (void)push_finish(a, out, i, a->choice[i].word);
         }
     }
 }
@@ -332,8 +334,11 @@ static void push_error(struct fh_events *out, yyjson_val *error)
 static void finish_all(struct fh_gemini_answer *a, struct fh_events *out)
 {
     for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
-        if (!a->choice[i].finished && a->choice[i].next > 0) {
-            (void)push_finish(a, out, i, FH_NONE);
+        struct fh_gemini_choice *c = &a->choice[i];
+
+        if (c->waits || (!c->finished && c->next > 0)) {
+            (void)push_finish(a, out, i, c->word);
+            c->waits = false;
         }
     }
 }

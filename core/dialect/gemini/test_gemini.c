@@ -1,6 +1,6 @@
 /* test_gemini.c: the vectors, every stream of them at every cut, and what no text file can say.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "story.h"
+#include "fields.h"
 
 enum { ARENA_MAX = STORY_ARENA_MAX, TEXT_MAX = STORY_TEXT_MAX };
 
@@ -469,6 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY_TESTS,
+        cmocka_unit_test(test_fields_are_said),
         cmocka_unit_test(test_an_array_has_its_brackets),
         cmocka_unit_test(test_an_array_that_failed_says_so),
         cmocka_unit_test(test_an_array_of_nothing_is_one),

@@ -171,6 +171,8 @@ void fh_openai_chat_turn_id(struct fh_openai_chat_turn *turn, struct fh_slice id
 struct fh_openai_chat_choice *fh_openai_chat_choice(struct fh_openai_chat_turn *turn,
                                                     uint64_t index);
 
+bool fh_openai_chat_is_finished(const struct fh_openai_chat_choice *choice);
+
 /* fh_openai_chat_say adds text, thinking or refusal; a block begins where another kind was. Empty
  * text is nothing. `member` is where it was said, when that matters to who writes it back. Returns
  * FH_E_CONFLICT after the choice has finished. */

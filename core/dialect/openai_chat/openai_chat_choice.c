@@ -83,6 +83,22 @@ static enum fh_rc read_thought(struct listener *l, const struct fh_path *at, yyj
     return FH_OK;
 }
 
+static enum fh_rc read_part(struct listener *l, const struct fh_path *at, yyjson_val *part)
+{
+    struct fh_slice type = fh_json_text(fh_json_get(part, FH_LIT("type")));
+
+    if (fh_eq(type, FH_LIT("text"))) {
+        return say(l, at, FH_BLOCK_TEXT, fh_json_text(fh_json_get(part, FH_LIT("text"))));
+    }
+    if (fh_eq(type, FH_LIT("thinking"))) {
+        return read_thought(l, at, part);
+    }
+    if (!yyjson_is_obj(part) || fh_openai_chat_is_custom(part)) {
+        return fh_read_wrong(&l->r, at, "a list of parts, each of a known shape", part);
+    }
+    return late(l, at, fh_openai_chat_opaque(l->choice, l->out, part));
+}
+
 static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyjson_val *value)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
@@ -93,19 +109,8 @@ static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyj
     if (!yyjson_is_arr(value)) {
         return fh_read_wrong(&l->r, at, "a string, a list of parts or null", value);
     }
-    for (yyjson_val *v = yyjson_arr_iter_next(&iter); v != NULL;
-         v = yyjson_arr_iter_next(&iter)) {
-        struct fh_slice type = fh_json_text(fh_json_get(v, FH_LIT("type")));
-
-        if (fh_eq(type, FH_LIT("text"))) {
-            FH_TRY(say(l, at, FH_BLOCK_TEXT, fh_json_text(fh_json_get(v, FH_LIT("text")))));
-        } else if (fh_eq(type, FH_LIT("thinking"))) {
-            FH_TRY(read_thought(l, at, v));
-        } else if (yyjson_is_obj(v) && !fh_openai_chat_is_custom(v)) {
-            FH_TRY(late(l, at, fh_openai_chat_opaque(l->choice, l->out, v)));
-        } else {
-            return fh_read_wrong(&l->r, at, "a list of parts, each of a known shape", v);
-        }
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+        FH_TRY(read_part(l, at, v));
     }
     return FH_OK;
 }
@@ -188,7 +193,8 @@ static void look_at_details(struct listener *l, yyjson_val *said)
 static enum fh_rc read_images(struct listener *l, const struct fh_path *at, yyjson_val *value)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
-    struct fh_slice type, data;
+    struct fh_slice type = FH_NONE;
+    struct fh_slice data = FH_NONE;
     bool all = yyjson_is_arr(value);
 
     for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
@@ -399,6 +405,9 @@ static enum fh_rc read_index(struct listener *l, struct fh_openai_chat_turn *tur
     if (l->choice == NULL) {
         (void)fh_read_wrong(&l->r, &index_at, "below 128", number);
         return FH_E_LIMIT;
+    }
+    if (l->whole && fh_openai_chat_is_finished(l->choice)) {
+        return late(l, &index_at, FH_E_CONFLICT); /* of two choices with one index, which? */
     }
     l->index = (uint32_t)index;
     return FH_OK;

@@ -2,7 +2,7 @@
  * streams: what all chunks of an answer have in common is printed once, and no tree is built.
  *
  * What a client sends back with its next request, signatures and images, it gets once and whole, in
- * a delta right before the finish: there is no other form that each SDK keeps (README.md, "Streams").
+ * a delta right before the finish: no other form is kept by each SDK (README.md, "Streams").
  * SPDX-License-Identifier: Apache-2.0 */
 #include "openai_chat.h"
 

@@ -159,7 +159,7 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
         req->thinking_budget = budget;
     }
     if (display.len > 0) {
-        req->thinking_shown = !fh_eq(display, FH_LIT("omitted"));
+        req->thinking_shown = (int8_t)(fh_eq(display, FH_LIT("omitted")) ? 0 : 1);
     }
     return FH_OK;
 }
@@ -190,7 +190,7 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
         req->thinking = yyjson_is_true(enabled) ? FH_THINKING_ADAPTIVE : FH_THINKING_OFF;
     }
     if (yyjson_is_bool(exclude)) {
-        req->thinking_shown = !yyjson_is_true(exclude);
+        req->thinking_shown = (int8_t)(yyjson_is_true(exclude) ? 0 : 1);
     }
     return FH_OK;
 }

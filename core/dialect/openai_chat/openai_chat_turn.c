@@ -88,6 +88,11 @@ struct fh_openai_chat_choice *fh_openai_chat_choice(struct fh_openai_chat_turn *
     return choice;
 }
 
+bool fh_openai_chat_is_finished(const struct fh_openai_chat_choice *choice)
+{
+    return choice->finished;
+}
+
 static struct fh_event *push(struct fh_openai_chat_choice *choice, struct fh_events *out,
                              enum fh_event_kind kind, enum fh_block_kind block, uint32_t index)
 {
