@@ -153,6 +153,17 @@ static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d,
     t->failed = t->failed || event->kind == FH_EVENT_ERROR;
 }
 
+/* fuzz_broken: what cannot be read is told as a fault. */
+static inline void fuzz_broken(struct fuzz_stream *t, const struct fh_dialect *d,
+                               struct fh_arena *scratch, struct fh_slice why)
+{
+    const struct fh_fault fault = {.kind = FH_REFUSE_UPSTREAM_FAILED, .message = why};
+
+    FH_ASSERT(why.len > 0);
+    t->failed = true;
+    d->encode_fault(&t->wire, scratch, FH_LIT("req_1"), &fault, d->framing);
+}
+
 /* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan, to its end or
  * to where it breaks. */
 static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_arena *arena,
@@ -184,8 +195,9 @@ static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_
             for (size_t i = 0; i < events.count && !t.failed; i++) {
                 fuzz_event(&t, d, encoder, scratch, loss, &events.list[i]);
             }
-            FH_ASSERT(rc == FH_OK || why.message.len > 0);
-            t.failed = t.failed || rc != FH_OK;
+            if (rc != FH_OK && !t.failed) {
+                fuzz_broken(&t, d, scratch, why.message);
+            }
             d->scan_stream(&t.watch, scratch, &event);
             fh_arena_reset(scratch);
         }
