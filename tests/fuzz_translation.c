@@ -39,6 +39,9 @@ static void try_request(const struct way *way, struct fh_slice body)
         return;
     }
     FH_ASSERT(!out.failed && fh_utf8_ok(fh_buf_slice(&out)));
+    if (req->first_message == NULL) {
+        return; /* not every dialect can say that nothing is said */
+    }
     FH_ASSERT(way->to->decode_request(again, way->arena, fh_buf_slice(&out), &why) == FH_OK);
 }
 
