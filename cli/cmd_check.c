@@ -20,6 +20,18 @@ static void print_listens(const struct fh_config *cfg)
     }
 }
 
+/* key_of says what shows the provider who asks. */
+static struct fh_slice key_of(const struct fh_cli *cli, const struct fh_config_provider *p)
+{
+    struct fh_slice lent[] = {fh_credential_source_name(p->to.source), FH_LIT(" credentials")};
+
+    if (p->to.kind == FH_PROVIDER_LOCAL) {
+        return FH_LIT("its own");
+    }
+    return p->to.source == FH_CREDENTIALS_NONE ? p->to.key_ref
+                                               : fh_concat(cli->arena, lent, FH_LEN(lent));
+}
+
 /* print_routes says for each model who is asked, in which order, where, and with which secret. */
 static void print_routes(const struct fh_cli *cli, const struct fh_config *cfg)
 {
@@ -39,7 +51,7 @@ static void print_routes(const struct fh_cli *cli, const struct fh_config *cfg)
             fh_table_cell(table, p->to.name);
             fh_table_cell(table, model->routes[k].model);
             fh_table_cell(table, is_local ? FH_LIT("this machine") : p->url);
-            fh_table_cell(table, is_local ? FH_LIT("its own") : p->to.key_ref);
+            fh_table_cell(table, key_of(cli, p));
         }
     }
     fh_table_print(table);
@@ -100,7 +112,10 @@ static void add_plan(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct fh_
             fh_json_add_text(doc, route, "model", model->routes[k].model);
             fh_json_add_text(doc, route, "url",
                              p->to.kind == FH_PROVIDER_LOCAL ? FH_NONE : p->url);
-            fh_json_add_text(doc, route, "key", p->to.key_ref);
+            fh_json_add_text(doc, route, "key",
+                             p->to.source == FH_CREDENTIALS_NONE ? p->to.key_ref : FH_NONE);
+            fh_json_add_text(doc, route, "credentials",
+                             fh_credential_source_name(p->to.source));
         }
     }
 }

@@ -5,12 +5,14 @@
 #include "cli/try_listen.h"
 #include "cli/where.h"
 #include "control/config/config.h"
+#include "control/credentials/credentials.h"
 #include "control/nginx_conf.h"
 #include "control/state.h"
 #include "gateway/secrets.h"
 
 #include "base/secret.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libfyaml.h>
@@ -106,6 +108,28 @@ static void look_at_config(struct doctor *d)
     }
 }
 
+/* look_at_credentials says what control has obtained, or would obtain if it ran here. */
+static void look_at_credentials(struct doctor *d)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    for (size_t i = 0; d->has_config && i < d->cfg.providers.count; i++) {
+        const struct fh_config_provider *p = &d->cfg.providers.list[i];
+        struct fh_buf said = fh_buf_in_arena(d->arena, TEXT_MAX_LEN);
+
+        if (p->to.source == FH_CREDENTIALS_NONE) {
+            continue;
+        }
+        const struct fh_credentials_task task = fh_credentials_of(p, d->state_dir, d->arena);
+        enum fh_rc rc = fh_credentials_describe(&said, &task, (const char *const *)environ,
+                                                (uint64_t)now.tv_sec * 1000000);
+
+        note(d, rc == FH_OK ? OK : WARN, "credentials", "%.*s: %.*s", FH_ARG(p->to.name),
+             FH_ARG(fh_buf_slice(&said)));
+    }
+}
+
 static void look_at_secrets(struct doctor *d)
 {
     for (size_t i = 0; d->has_config && i < d->cfg.providers.count; i++) {
@@ -113,7 +137,8 @@ static void look_at_secrets(struct doctor *d)
         struct fh_buf why = fh_buf_in_arena(d->arena, TEXT_MAX_LEN);
         struct fh_secret secret = FH_SECRET_NONE;
 
-        if (to->key_ref.len == 0 || to->kind == FH_PROVIDER_LOCAL) {
+        if (to->key_ref.len == 0 || to->kind == FH_PROVIDER_LOCAL ||
+            to->source != FH_CREDENTIALS_NONE) {
             continue;
         }
         if (fh_secrets_resolve(&secret, to->key_ref, &why) == FH_OK) {
@@ -322,9 +347,10 @@ static void look_at_machine(struct doctor *d)
              "at most %llu open files, and %u connections may want twice that",
              (unsigned long long)files.rlim_max, d->cfg.connections);
     }
-    note(d, OK, "libraries", "yyjson %s, libfyaml %s, %s, SQLite %s, %s", YYJSON_VERSION_STRING,
-         fy_library_version(), mdb_version(NULL, NULL, NULL), sqlite3_libversion(),
-         OpenSSL_version(OPENSSL_VERSION));
+    note(d, OK, "libraries", "yyjson %s, libfyaml %s, %s, SQLite %s, %s, curl %s",
+         YYJSON_VERSION_STRING, fy_library_version(), mdb_version(NULL, NULL, NULL),
+         sqlite3_libversion(), OpenSSL_version(OPENSSL_VERSION),
+         curl_version_info(CURLVERSION_NOW)->version);
 }
 
 /* ---- the report ---- */
@@ -368,8 +394,8 @@ static int doctor(struct fh_cli *cli, int argc, char **argv)
         .state_dir = fh_state_absolute(cli->arena, cli->state_dir),
     };
     static void (*const looks[])(struct doctor *) = {
-        look_at_config, look_at_secrets, look_at_nginx,  look_at_module,  look_at_state,
-        look_at_store,  look_at_ports,   look_at_engine, look_at_machine,
+        look_at_config, look_at_secrets, look_at_credentials, look_at_nginx,  look_at_module,
+        look_at_state,  look_at_store,   look_at_ports,       look_at_engine, look_at_machine,
     };
 
     FH_UNUSED(argc);

@@ -193,6 +193,9 @@ static void say_intent(struct line *line, const struct fh_intent *intent)
     say_text(line, "provider_dialect", intent->provider_dialect);
     say_number(line, "body_bytes", intent->body_bytes);
     say_flag(line, "streamed", intent->streamed);
+    if (intent->service != FH_SERVICE_STANDARD) {
+        say_text(line, "service", fh_service_name(intent->service));
+    }
 }
 
 static void say_settle(struct line *line, const struct fh_settle *settle)
@@ -216,6 +219,9 @@ static void say_settle(struct line *line, const struct fh_settle *settle)
     if (settle->loss_count > 0) {
         say_number(line, "loss_count", settle->loss_count);
         say_text(line, "losses", settle->losses);
+    }
+    if (settle->unmetered > 0) {
+        say_number(line, "unmetered", settle->unmetered);
     }
 }
 

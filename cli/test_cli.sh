@@ -7,6 +7,8 @@ set -u
 freehold=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+export AWS_ACCESS_KEY_ID=AKID AWS_SECRET_ACCESS_KEY=S3CRET
+unset AWS_BEARER_TOKEN_BEDROCK AWS_SESSION_TOKEN
 export FREEHOLD_STATE="$dir/state" FREEHOLD_CONFIG="$dir/freehold.yaml"
 count=0
 
@@ -92,6 +94,22 @@ YAML
 check 'a change is taken over' 0 '' wait_for 'is in force: models 2'
 echo 'workers: 2' >>"$dir/freehold.yaml"
 check 'some changes wait for a restart' 0 '' wait_for 'waits for a restart'
+cat >"$dir/freehold.yaml" <<'YAML'
+providers:
+  local: {kind: local}
+  aws: {kind: bedrock, region: eu-central-1}
+models:
+  smollm2: {routes: [{provider: local}]}
+  lent: {routes: [{provider: aws}]}
+YAML
+check 'credentials are obtained' 0 '' wait_for 'aws has credentials: AWS_ACCESS_KEY_ID in the env'
+check 'and are there for workers' 0 '^secret_access_key S3CRET' \
+    cat "$FREEHOLD_STATE/credentials/aws"
+check 'no secret is said' 1 '^$' grep S3CRET "$dir/log"
+check 'check names their source' 0 'aws credentials' "$freehold" check
+check 'doctor says where they are from' 0 \
+    'aws: credentials from AWS_ACCESS_KEY_ID in the environment, do not expire$' \
+    sh -c "'$freehold' doctor | grep credentials"
 kill -TERM "$control"
 wait "$control"
 check 'control ends when asked to' 0 '' test $? -eq 0

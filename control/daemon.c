@@ -3,6 +3,7 @@
 #include "control/daemon.h"
 
 #include "control/config/config.h"
+#include "control/credentials/credentials.h"
 #include "control/follow.h"
 #include "control/nginx_conf.h"
 #include "control/state.h"
@@ -21,8 +22,9 @@
 enum {
     TICK_MIN_MS = 10, /* between two looks at the journal: its sync interval within these */
     TICK_MAX_MS = 200,
-    LOOK_US = 500000,    /* between two glances at the config */
-    SWEEP_US = 60000000, /* between two sweeps of dead readers */
+    LOOK_US = 500000,         /* between two glances at the config */
+    SWEEP_US = 60000000,      /* between two sweeps of dead readers */
+    CREDENTIALS_RETRY_S = 10, /* what clients are told while there are none */
     CONFIG_ARENA_MAX = 16 << 20,
     PATH_MAX_LEN = 4096,
 };
@@ -46,6 +48,7 @@ struct daemon {
     uint32_t sync_ms;
     struct fh_ledger *ledger;
     struct fh_follow *follow;
+    struct fh_credentials *credentials;
     enum fh_rc follows; /* how the last look at the journal ended; news are said once */
     uint64_t look_due_us, sweep_due_us;
 };
@@ -100,6 +103,47 @@ static struct fh_slice print_fixed(struct fh_arena *arena, const struct fh_confi
     return fh_buf_slice(&out);
 }
 
+/* set_credentials hands on which providers need credentials of a cloud. */
+static void set_credentials(struct daemon *d, const struct fh_config *cfg,
+                            struct fh_arena *arena)
+{
+    size_t room = (cfg->providers.count + 1) * sizeof(struct fh_credentials_task);
+    struct fh_credentials_task *tasks = fh_arena_alloc(arena, room);
+    size_t count = 0;
+
+    for (size_t i = 0; i < cfg->providers.count; i++) {
+        const struct fh_config_provider *p = &cfg->providers.list[i];
+
+        if (p->to.source != FH_CREDENTIALS_NONE) {
+            tasks[count++] = fh_credentials_of(p, d->options->state_dir, arena);
+        }
+    }
+    fh_credentials_set(d->credentials, tasks, count);
+}
+
+/* tell_credentials says what has changed with them, and records which providers can be asked. What
+ * is recorded is for everybody; the reason, which names files and accounts, is for the log. */
+static void tell_credentials(struct daemon *d)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(CONFIG_ARENA_MAX);
+    struct fh_credentials_news news;
+
+    while (fh_credentials_next_news(d->credentials, arena, &news)) {
+        bool is_ready = news.state == FH_PROVIDER_READY;
+        const struct fh_provider how = {
+            .state = news.state,
+            .state_line = is_ready ? FH_NONE : FH_LIT("its credentials could not be obtained"),
+            .retry_after_s = is_ready ? 0 : CREDENTIALS_RETRY_S,
+        };
+        enum fh_rc rc = fh_store_provider_state(d->store, news.provider, &how);
+
+        say(d, "%.*s", FH_ARG(news.line));
+        if (rc != FH_OK && rc != FH_E_MISSING) { /* it may be gone from the config meanwhile */
+            say(d, "that could not be recorded: %s", fh_store_error(d->store));
+        }
+    }
+}
+
 /* publish reads the config and makes it the policy. */
 static enum fh_rc publish(struct daemon *d, bool fresh)
 {
@@ -125,6 +169,7 @@ static enum fh_rc publish(struct daemon *d, bool fresh)
         say(d, "the policy could not be written: %s", fh_store_error(d->store));
         return rc;
     }
+    set_credentials(d, &cfg, arena);
     struct fh_slice fixed = print_fixed(arena, &cfg, state_dir);
 
     if (d->nginx_conf.len == 0) {
@@ -206,6 +251,16 @@ static enum fh_rc open_books(struct daemon *d)
     return FH_OK;
 }
 
+static void begin_credentials(struct daemon *d)
+{
+    const struct fh_credentials_options options = {
+        .dir = fh_state_path(d->arena, d->options->state_dir, FH_STATE_CREDENTIALS),
+        .environment = (const char *const *)environ,
+    };
+
+    d->credentials = fh_credentials_new(&options);
+}
+
 static enum fh_rc start(struct daemon *d)
 {
     const char *state_dir = d->options->state_dir;
@@ -222,7 +277,9 @@ static enum fh_rc start(struct daemon *d)
         return FH_E_STORE;
     }
     (void)fh_store_sweep(d->store);
+    begin_credentials(d);
     FH_TRY(publish(d, d->options->fresh));
+    fh_credentials_start(d->credentials);
     enum fh_rc rc = open_books(d);
 
     return rc == FH_E_CONFLICT ? FH_OK : rc;
@@ -252,6 +309,7 @@ static void turn(struct daemon *d)
     if (d->follow != NULL || open_books(d) == FH_OK) {
         tell_follow(d, fh_follow_tick(d->follow, now_us, clock_us(CLOCK_REALTIME)));
     }
+    tell_credentials(d);
     if (now_us >= d->look_due_us) {
         d->look_due_us = now_us + LOOK_US;
         if (!same_stamp(take_stamp(d), d->seen)) {
@@ -300,7 +358,7 @@ enum fh_rc fh_daemon_run(const struct fh_daemon_options *options)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals,
-                      NULL); /* NOLINT(concurrency-mt-unsafe): one thread */
+                      NULL); /* NOLINT(concurrency-mt-unsafe): one thread so far */
     pid_t parent = getppid();
 
     if (options->with_parent && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() != parent) {
@@ -313,6 +371,7 @@ enum fh_rc fh_daemon_run(const struct fh_daemon_options *options)
     if (rc == FH_OK) {
         loop(&d, &signals);
     }
+    fh_credentials_free(&d.credentials);
     fh_follow_close(&d.follow);
     fh_ledger_close(&d.ledger);
     fh_store_close(&d.store);

@@ -3,6 +3,7 @@
  *
  *     freehold.yaml ──check──▶ policy store          at the start, on SIGHUP, when the file changes
  *     journal ──follow──▶ ledger
+ *     clouds ──credentials──▶ files for workers, ahead of time; in a thread of its own
  *
  * A config with errors changes nothing: it is reported, and what was published goes on. One such
  * process per state directory.

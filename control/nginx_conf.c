@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/nginx_conf.h"
 
+#include "control/file.h"
 #include "control/state.h"
 
 #include "base/text.h"
 #include "wire/url.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -297,30 +297,6 @@ static struct fh_slice read_small(const char *path, struct fh_arena *arena)
     return fh_slice(bytes, len);
 }
 
-/* write_file writes the whole file or none of it. */
-static enum fh_rc write_file(const char *path, struct fh_arena *arena, struct fh_slice text)
-{
-    struct fh_buf tmp = fh_buf_in_arena(arena, PATH_MAX_LEN);
-
-    fh_buf_printf(&tmp, "%s.new", path);
-    fh_buf_byte(&tmp, '\0');
-    FH_ASSERT(!tmp.failed);
-    const char *name = (const char *)tmp.ptr;
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-
-    if (fd < 0) {
-        return FH_E_SYSTEM;
-    }
-    bool ok = write(fd, text.ptr, text.len) == (ssize_t)text.len;
-
-    ok = close(fd) == 0 && ok;
-    if (!ok || rename(name, path) != 0) {
-        (void)unlink(name);
-        return FH_E_SYSTEM;
-    }
-    return FH_OK;
-}
-
 enum fh_rc fh_nginx_conf_write(const struct fh_config *cfg, struct fh_nginx_setup setup,
                                struct fh_arena *arena)
 {
@@ -336,6 +312,6 @@ enum fh_rc fh_nginx_conf_write(const struct fh_config *cfg, struct fh_nginx_setu
         errno = EFBIG;
         return FH_E_SYSTEM;
     }
-    return write_file(fh_state_path(arena, setup.state_dir, FH_STATE_NGINX_CONF), arena,
-                      fh_buf_slice(&out));
+    return fh_file_replace(fh_state_path(arena, setup.state_dir, FH_STATE_NGINX_CONF),
+                           fh_buf_slice(&out), arena);
 }

@@ -41,6 +41,21 @@ const char *fh_state_path(struct fh_arena *arena, const char *state_dir,
     return print(arena, "%s/%s", state_dir, places[place].path);
 }
 
+const char *fh_state_credential(struct fh_arena *arena, const char *state_dir,
+                                struct fh_slice provider)
+{
+    struct fh_buf name = fh_buf_in_arena(arena, TEXT_MAX_LEN);
+
+    /* "," and "=" are in no provider's name, so two of them never have one file */
+    for (size_t i = 0; i < provider.len; i++) {
+        uint8_t c = provider.ptr[i];
+
+        fh_buf_byte(&name, c == '/' ? ',' : c == '.' && i == 0 ? '=' : c);
+    }
+    return print(arena, "%s/%.*s", fh_state_path(arena, state_dir, FH_STATE_CREDENTIALS),
+                 FH_ARG(fh_buf_slice(&name)));
+}
+
 /* make_dir also makes the directories above it, with the permissions they usually have. */
 static enum fh_rc make_dir(struct fh_arena *arena, const char *path)
 {

@@ -14,6 +14,7 @@
     X(JOURNAL, "journal", true)                \
     X(LOG, "log", true)                        \
     X(RUN, "run", true)                        \
+    X(CREDENTIALS, "credentials", true)        \
     X(LEDGER, "ledger.db", false)              \
     X(ENGINE_SOCKET, "run/engine.sock", false) \
     X(ENGINE_KEY, "run/engine.key", false)     \
@@ -32,6 +33,11 @@ enum fh_state_place {
 /* fh_state_path gives the path of a place, as a C string in `arena`. */
 const char *fh_state_path(struct fh_arena *arena, const char *state_dir,
                           enum fh_state_place place);
+
+/* fh_state_credential gives the path of the file in which a provider's credential is kept: it has the
+ * provider's name, but for characters that the name of a file cannot have. */
+const char *fh_state_credential(struct fh_arena *arena, const char *state_dir,
+                                struct fh_slice provider);
 
 /* fh_state_make creates the state directory and those in it, for their owner alone.
  *

@@ -2,9 +2,9 @@
  * ngx_http_freehold_policy.c: what the policy store says, as a worker uses it.
  *
  * Keys are looked up in the store, one by one.  Models, providers with their secrets, and
- * limits are few and needed by every request: they are copied once per generation of the store.
- * A request holds the generation it began with, so a change never pulls anything away from
- * under it.
+ * limits are few and needed by every request: they are copied once per generation of the store,
+ * and again when control has renewed a credential.  A request holds the generation it began with,
+ * so a change never pulls anything away from under it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #include "gateway/secrets.h"
 
 
-#define NGX_HTTP_FREEHOLD_SECRETS_MAX  1024
+#define NGX_HTTP_FREEHOLD_PROVIDERS_MAX  1024
 
 
 typedef struct {
@@ -36,7 +36,11 @@ struct ngx_http_freehold_generation_s {
     struct fh_provider        **providers;
     size_t                      nproviders;
 
-    struct fh_secret           *secrets;    /* one for each provider */
+    struct fh_target           *places;     /* those that keep things, in the config's order */
+    size_t                      nplaces;
+
+    struct fh_secrets          *secrets;
+    struct fh_slice            *keys;       /* of the providers, lent by secrets */
     const char                **errors;
 };
 
@@ -45,6 +49,10 @@ static ngx_http_freehold_generation_t *ngx_http_freehold_policy_load(
     struct fh_policy_reader *reader, ngx_log_t *log);
 static void ngx_http_freehold_policy_load_models(ngx_http_freehold_generation_t *g,
     struct fh_policy_reader *reader, ngx_log_t *log);
+static void ngx_http_freehold_policy_load_places(ngx_http_freehold_generation_t *g,
+    struct fh_policy_reader *reader, ngx_log_t *log);
+static void ngx_http_freehold_policy_target(ngx_http_freehold_generation_t *g, size_t provider,
+    struct fh_target *target);
 static ssize_t ngx_http_freehold_policy_provider(ngx_http_freehold_generation_t *g,
     struct fh_policy_reader *reader, struct fh_slice name, ngx_log_t *log);
 
@@ -71,7 +79,9 @@ ngx_http_freehold_policy_begin(ngx_log_t *log)
 
     g = w->generation;
 
-    if (g == NULL || g->number != fh_policy_reader_generation(w->policy)) {
+    if (g == NULL || g->number != fh_policy_reader_generation(w->policy)
+        || fh_secrets_are_old(g->secrets, ngx_http_freehold_now_us()))
+    {
 
         g = ngx_http_freehold_policy_load(w->policy, log);
 
@@ -103,7 +113,6 @@ ngx_http_freehold_policy_end(void)
 void
 ngx_http_freehold_policy_release(ngx_http_freehold_generation_t *g)
 {
-    size_t           i;
     struct fh_arena  *arena;
 
     FH_ASSERT(g->refs > 0);
@@ -112,9 +121,7 @@ ngx_http_freehold_policy_release(ngx_http_freehold_generation_t *g)
         return;
     }
 
-    for (i = 0; i < g->nproviders; i++) {
-        fh_secret_fini(&g->secrets[i]);
-    }
+    fh_secrets_free(&g->secrets);
 
     arena = g->arena;
     fh_arena_free(&arena);
@@ -133,16 +140,18 @@ ngx_http_freehold_policy_load(struct fh_policy_reader *reader, ngx_log_t *log)
     g->refs = 1;
     g->arena = arena;
     g->number = fh_policy_reader_generation(reader);
+    g->secrets = fh_secrets_new();
 
     if (fh_policy_reader_limits(reader, &g->limits) != FH_OK) {
         g->limits = fh_policy_limits_normal();
     }
 
-    g->providers = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_SECRETS_MAX * sizeof(*g->providers));
-    g->secrets = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_SECRETS_MAX * sizeof(*g->secrets));
-    g->errors = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_SECRETS_MAX * sizeof(*g->errors));
+    g->providers = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_PROVIDERS_MAX * sizeof(*g->providers));
+    g->keys = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_PROVIDERS_MAX * sizeof(*g->keys));
+    g->errors = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_PROVIDERS_MAX * sizeof(*g->errors));
 
     ngx_http_freehold_policy_load_models(g, reader, log);
+    ngx_http_freehold_policy_load_places(g, reader, log);
 
     return g;
 }
@@ -180,14 +189,60 @@ ngx_http_freehold_policy_load_models(ngx_http_freehold_generation_t *g,
             m->target[i].model = fh_dup(g->arena, model.routes[i].model);
 
             if (p >= 0) {
-                m->target[i].provider = g->providers[p];
-                m->target[i].secret = fh_secret_lend(&g->secrets[p]);
-                m->target[i].secret_error = g->errors[p];
+                ngx_http_freehold_policy_target(g, p, &m->target[i]);
             }
         }
 
         m->count = model.route_count;
     }
+}
+
+
+/*
+ * Lists the providers to which calls go that name no model.  They may have routes as well, or none.
+ */
+
+static void
+ngx_http_freehold_policy_load_places(ngx_http_freehold_generation_t *g,
+    struct fh_policy_reader *reader, ngx_log_t *log)
+{
+    size_t              n;
+    ssize_t             p;
+    struct fh_slice     names, name, rest;
+    struct fh_provider  found;
+
+    if (fh_policy_reader_providers(reader, &names) != FH_OK) {
+        return;
+    }
+
+    for (n = 0, rest = names; fh_policy_next_name(&rest, &name); n++) { /* void */ }
+
+    g->places = fh_arena_alloc(g->arena, (n + 1) * sizeof(*g->places));
+
+    while (fh_policy_next_name(&names, &name)) {
+
+        if (fh_policy_reader_provider(reader, name, &found) != FH_OK
+            || !fh_provider_keeps(found.kind))
+        {
+            continue;
+        }
+
+        p = ngx_http_freehold_policy_provider(g, reader, name, log);
+
+        if (p >= 0) {
+            ngx_http_freehold_policy_target(g, p, &g->places[g->nplaces++]);
+        }
+    }
+}
+
+
+static void
+ngx_http_freehold_policy_target(ngx_http_freehold_generation_t *g, size_t provider,
+    struct fh_target *target)
+{
+    target->provider = g->providers[provider];
+    target->secret = g->keys[provider];
+    target->secret_error = g->errors[provider];
 }
 
 
@@ -218,7 +273,7 @@ ngx_http_freehold_policy_provider(ngx_http_freehold_generation_t *g,
         }
     }
 
-    if (n == NGX_HTTP_FREEHOLD_SECRETS_MAX
+    if (n == NGX_HTTP_FREEHOLD_PROVIDERS_MAX
         || fh_policy_reader_provider(reader, name, &found) != FH_OK)
     {
         ngx_log_error(NGX_LOG_ERR, log, 0, "freehold: no provider \"%*s\": %s", name.len,
@@ -243,7 +298,7 @@ ngx_http_freehold_policy_provider(ngx_http_freehold_generation_t *g,
 
     why = fh_buf_on_heap(1024);
 
-    if (fh_secrets_resolve(&g->secrets[n], p->key_ref, &why) != FH_OK) {
+    if (fh_secrets_get(g->secrets, p->key_ref, &g->keys[n], &why) != FH_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "freehold: the key of provider \"%*s\": %*s",
                       p->name.len, p->name.ptr, why.len, why.ptr);
         g->errors[n] = "it could not be read";
@@ -336,6 +391,15 @@ ngx_http_freehold_policy_models(ngx_http_freehold_ctx_t *ctx)
     }
 
     fh_exchange_models(ctx->exchange, names, g->nmodels);
+}
+
+
+void
+ngx_http_freehold_policy_places(ngx_http_freehold_ctx_t *ctx)
+{
+    ngx_http_freehold_generation_t  *g = ctx->generation;
+
+    fh_exchange_places(ctx->exchange, g->places, g->nplaces);
 }
 
 

@@ -235,6 +235,11 @@ enum fh_rc fh_policy_reader_next_model(struct fh_policy_reader *reader, struct f
     return fh_policy_decode_model(out, fh_slice(value.mv_data, value.mv_size));
 }
 
+enum fh_rc fh_policy_reader_providers(struct fh_policy_reader *reader, struct fh_slice *names)
+{
+    return get(reader, reader->meta, FH_LIT("providers"), names);
+}
+
 const char *fh_policy_reader_error(const struct fh_policy_reader *reader)
 {
     return mdb_strerror(reader->error);

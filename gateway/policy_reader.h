@@ -26,7 +26,7 @@ enum {
 #define FH_POLICY_DB_AWS       "aws" /* AWS-style access key id -> SHA-256 of the key's text */
 #define FH_POLICY_DB_MODELS    "models"    /* name -> model */
 #define FH_POLICY_DB_PROVIDERS "providers" /* name -> provider */
-#define FH_POLICY_DB_META      "meta"      /* "limits" -> limits */
+#define FH_POLICY_DB_META      "meta"      /* "limits" -> limits, "providers" -> their names */
 
 struct fh_policy_reader;
 
@@ -69,6 +69,10 @@ enum fh_rc fh_policy_reader_limits(struct fh_policy_reader *reader,
  * the order of names. FH_E_MISSING at the end. */
 enum fh_rc fh_policy_reader_next_model(struct fh_policy_reader *reader, struct fh_slice after,
                                        struct fh_policy_model *out);
+
+/* fh_policy_reader_providers lends the names of all providers, in the order of the config: take them
+ * off by fh_policy_next_name. */
+enum fh_rc fh_policy_reader_providers(struct fh_policy_reader *reader, struct fh_slice *names);
 
 /* fh_policy_reader_error says what the last failure was, for a log. */
 const char *fh_policy_reader_error(const struct fh_policy_reader *reader);

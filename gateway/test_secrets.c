@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TOKEN(token) "freehold-credential 1\nkind token\ntoken " token "\n"
+
 static char dir[64];
 
 static void write_file(const char *name, const char *text, size_t len, mode_t mode)
@@ -22,7 +24,25 @@ static void write_file(const char *name, const char *text, size_t len, mode_t mo
     assert_int_equal(chmod(path, mode), 0);
 }
 
-/* story resolves "KIND:NAME" ("file:" with the directory put in) and tells how that went. */
+static void rename_file(const char *from, const char *to)
+{
+    char old[128];
+    char new[128];
+
+    (void)snprintf(old, sizeof(old), "%s/%s", dir, from);
+    (void)snprintf(new, sizeof(new), "%s/%s", dir, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+static void remove_file(const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    (void)unlink(path);
+}
+
+/* story resolves "KIND:NAME", a file in the directory, and tells how that went. */
 static struct fh_slice story(struct fh_arena *arena, const char *ref)
 {
     struct fh_buf whole = fh_buf_in_arena(arena, 16384);
@@ -31,8 +51,9 @@ static struct fh_slice story(struct fh_arena *arena, const char *ref)
     struct fh_slice rest = fh_cstr(ref);
     enum fh_rc rc;
 
-    if (fh_take(&rest, FH_LIT("file:")) && rest.len > 0) {
-        fh_buf_printf(&whole, "file:%s/%.*s", dir, FH_ARG(rest));
+    if ((fh_take(&rest, FH_LIT("file:")) || fh_take(&rest, FH_LIT("state:"))) && rest.len > 0) {
+        fh_buf_append(&whole, fh_between(fh_cstr(ref), rest));
+        fh_buf_printf(&whole, "%s/%.*s", dir, FH_ARG(rest));
     } else {
         fh_buf_append(&whole, fh_cstr(ref));
     }
@@ -64,7 +85,7 @@ static struct fh_slice story(struct fh_arena *arena, const char *ref)
 
 static void test_references(void **state)
 {
-    static char long_text[9000];
+    static char long_text[40000];
     static const struct {
         const char *ref, *want;
     } rows[] = {
@@ -89,8 +110,21 @@ static void test_references(void **state)
         {"file:long", "limit: file:DIR/long is too long for a key (8192 bytes or more)"},
         {"env:FH_TEST_UNSET", "missing: env:FH_TEST_UNSET is not set in the environment"},
         {"env:FH_TEST_EMPTY", "missing: env:FH_TEST_EMPTY is empty"},
+        {"state:token", "freehold-credential 1\nkind token\ntoken ya29.a\n"},
+        {"state:plain", "sk-1"},
+        {"state:line",
+         "syntax: state:DIR/line holds no credential (syntax); control writes it"},
+        {"state:half",
+         "missing: state:DIR/half holds no credential (missing); control writes it"},
+        {"state:endless",
+         "limit: state:DIR/endless holds no credential (limit); control writes it"},
+        {"state:nowhere",
+         "missing: state:DIR/nowhere cannot be opened: No such file or directory"},
+        {"state:open",
+         "system: state:DIR/open can be read by everybody on this machine: chmod 600 DIR/open"},
         {"sk-6", "syntax: a secret is referred to as env:NAME or file:PATH"},
         {"env:", "syntax: a reference to a secret needs a name, and not an endless one"},
+        {"state:", "syntax: a reference to a secret needs a name, and not an endless one"},
         {"file:", "syntax: a reference to a secret needs a name, and not an endless one"},
     };
 
@@ -105,7 +139,10 @@ static void test_references(void **state)
     write_file("empty", "", 0, 0600);
     write_file("only-end", "\n", 1, 0600);
     write_file("open", "sk\n", 3, 0644);
-    write_file("long", long_text, sizeof(long_text), 0600);
+    write_file("long", long_text, 9000, 0600);
+    write_file("endless", long_text, sizeof(long_text), 0600);
+    write_file("token", TOKEN("ya29.a"), sizeof(TOKEN("ya29.a")) - 1, 0600);
+    write_file("half", "freehold-credential 1\nkind token\n", 33, 0600);
     /* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread */
     assert_int_equal(setenv("FH_TEST_SECRET", "sk-5", 1), 0);
     assert_int_equal(setenv("FH_TEST_EMPTY", "", 1), 0);
@@ -118,9 +155,10 @@ static void test_references(void **state)
     }
 }
 
-static void test_memory_lasts_a_generation(void **state)
+static void test_a_set_keeps_what_it_lent(void **state)
 {
     FH_AUTO(fh_secrets_free) struct fh_secrets *secrets = fh_secrets_new();
+    FH_AUTO(fh_secrets_free) struct fh_secrets *next = fh_secrets_new();
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
     struct fh_buf ref = fh_buf_in_arena(arena, 256);
     struct fh_buf why = fh_buf_in_arena(arena, 256);
@@ -129,15 +167,58 @@ static void test_memory_lasts_a_generation(void **state)
     FH_UNUSED(state);
     tap_context("memory of secrets");
     fh_buf_printf(&ref, "file:%s/kept", dir);
-    assert_int_equal(fh_secrets_get(secrets, 1, fh_buf_slice(&ref), &got, &why), FH_E_MISSING);
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_E_MISSING);
     write_file("kept", "one\n", 4, 0600);
-    assert_int_equal(fh_secrets_get(secrets, 1, fh_buf_slice(&ref), &got, &why), FH_OK);
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_OK);
     assert_text(got, "one");
     write_file("kept", "two\n", 4, 0600);
-    assert_int_equal(fh_secrets_get(secrets, 1, fh_buf_slice(&ref), &got, &why), FH_OK);
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_OK);
     assert_text(got, "one");
-    assert_int_equal(fh_secrets_get(secrets, 2, fh_buf_slice(&ref), &got, &why), FH_OK);
+    assert_false(fh_secrets_are_old(secrets, 5000000)); /* of those, the policy says when */
+    assert_int_equal(fh_secrets_get(next, fh_buf_slice(&ref), &got, &why), FH_OK);
     assert_text(got, "two");
+}
+
+static void test_a_renewed_credential_is_noticed(void **state)
+{
+    FH_AUTO(fh_secrets_free) struct fh_secrets *secrets = fh_secrets_new();
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+    struct fh_buf ref = fh_buf_in_arena(arena, 256);
+    struct fh_buf why = fh_buf_in_arena(arena, 256);
+    struct fh_slice got = FH_NONE;
+    uint64_t now_us = 1;
+
+    FH_UNUSED(state);
+    tap_context("a renewed credential");
+    fh_buf_printf(&ref, "state:%s/renewed", dir);
+    assert_false(fh_secrets_are_old(secrets, now_us));
+
+    /* it is not there yet, then it comes */
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_E_MISSING);
+    assert_false(fh_secrets_are_old(secrets, now_us));
+    write_file("renewed", TOKEN("one"), sizeof(TOKEN("one")) - 1, 0600);
+    assert_false(fh_secrets_are_old(secrets, now_us + 999999)); /* the files were looked at */
+    assert_true(fh_secrets_are_old(secrets, now_us += 1000000));
+
+    fh_secrets_free(&secrets);
+    secrets = fh_secrets_new();
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_OK);
+    assert_false(fh_secrets_are_old(secrets, now_us += 1000000));
+
+    /* renewed in the way of control, by another file of that name */
+    write_file("kept", TOKEN("two"), sizeof(TOKEN("two")) - 1, 0600);
+    rename_file("kept", "renewed");
+    assert_true(fh_secrets_are_old(secrets, now_us += 1000000));
+    assert_text(got, TOKEN("one")); /* exchanges under way keep theirs */
+
+    fh_secrets_free(&secrets);
+    secrets = fh_secrets_new();
+    assert_int_equal(fh_secrets_get(secrets, fh_buf_slice(&ref), &got, &why), FH_OK);
+    assert_text(got, TOKEN("two"));
+
+    /* it expired, and control took it away */
+    remove_file("renewed");
+    assert_true(fh_secrets_are_old(secrets, now_us += 1000000));
 }
 
 static int make_dir(void **state)
@@ -149,15 +230,13 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const names[] = {"plain",     "line",     "crlf",  "group",
-                                        "two-lines", "two-ends", "empty", "only-end",
-                                        "open",      "long",     "kept"};
-    char path[128];
+    static const char *const names[] = {"plain",    "line",    "crlf",     "group", "two-lines",
+                                        "two-ends", "empty",   "only-end", "open",  "long",
+                                        "kept",     "endless", "token",    "half",  "renewed"};
 
     FH_UNUSED(state);
     for (size_t i = 0; i < FH_LEN(names); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-        (void)unlink(path);
+        remove_file(names[i]);
     }
     return rmdir(dir);
 }
@@ -166,7 +245,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_references),
-        cmocka_unit_test(test_memory_lasts_a_generation),
+        cmocka_unit_test(test_a_set_keeps_what_it_lent),
+        cmocka_unit_test(test_a_renewed_credential_is_noticed),
     };
     return cmocka_run_group_tests_name("secrets", tests, make_dir, remove_dir);
 }

@@ -138,7 +138,7 @@ struct fuzz_stream {
     struct fh_buf wire; /* what a client of the same dialect gets */
     struct fh_usage usage;
     struct fh_watch watch;
-    bool ended, failed;
+    bool finished, ended, failed;
 };
 
 static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d, void *encoder,
@@ -148,11 +148,24 @@ static inline void fuzz_event(struct fuzz_stream *t, const struct fh_dialect *d,
     trace_event(&t->trace, scratch, event);
     d->encode_stream(encoder, &t->wire, scratch, event, loss);
     fh_usage_merge(&t->usage, &event->usage);
+    t->finished = t->finished || event->kind == FH_EVENT_FINISH;
     t->ended = t->ended || event->kind == FH_EVENT_END;
     t->failed = t->failed || event->kind == FH_EVENT_ERROR;
 }
 
-/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan. */
+/* fuzz_broken: what cannot be read is told as a fault. */
+static inline void fuzz_broken(struct fuzz_stream *t, const struct fh_dialect *d,
+                               struct fh_arena *scratch, struct fh_slice why)
+{
+    const struct fh_fault fault = {.kind = FH_REFUSE_UPSTREAM_FAILED, .message = why};
+
+    FH_ASSERT(why.len > 0);
+    t->failed = true;
+    d->encode_fault(&t->wire, scratch, FH_LIT("req_1"), &fault, d->framing);
+}
+
+/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan, to its end or
+ * to where it breaks. */
 static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_arena *arena,
                                           struct fh_slice wire, size_t step)
 {
@@ -168,12 +181,13 @@ static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_
     struct fh_frame event;
 
     loss->arena = arena;
-    while (wire.len > 0 && got != FH_STEP_ERROR && !t.failed) {
+    while (wire.len > 0 && got != FH_STEP_ERROR && !t.failed && !t.ended) {
         size_t n = fh_min(step, wire.len);
 
         fh_frames_feed(frames, fh_head(wire, n));
         wire = fh_tail(wire, n);
-        while (!t.failed && (got = fh_frames_next(frames, &event)) == FH_STEP_EVENT) {
+        while (!t.failed && !t.ended &&
+               (got = fh_frames_next(frames, &event)) == FH_STEP_EVENT) {
             struct fh_events events = {.arena = scratch, .dialect = d->id};
             struct fh_complaint why = {0};
             enum fh_rc rc = d->decode_stream(decoder, &events, &event, &why);
@@ -181,11 +195,19 @@ static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_
             for (size_t i = 0; i < events.count && !t.failed; i++) {
                 fuzz_event(&t, d, encoder, scratch, loss, &events.list[i]);
             }
-            FH_ASSERT(rc == FH_OK || why.message.len > 0);
-            t.failed = t.failed || rc != FH_OK;
+            if (rc != FH_OK && !t.failed) {
+                fuzz_broken(&t, d, scratch, why.message);
+            }
             d->scan_stream(&t.watch, scratch, &event);
             fh_arena_reset(scratch);
         }
+    }
+    if (d->ends_with_bytes && t.finished && !t.ended && !t.failed && got != FH_STEP_ERROR &&
+        fh_frames_at_boundary(frames)) {
+        const struct fh_event end = {.kind = FH_EVENT_END};
+
+        fuzz_event(&t, d, encoder, scratch, loss, &end);
+        t.watch.ended = true;
     }
     fh_frames_fini(frames);
     FH_ASSERT(!t.trace.failed && !t.wire.failed);

@@ -4,12 +4,12 @@
 
 #include "control/config/loader.h"
 #include "control/config/units.h"
+#include "control/file.h"
 #include "control/suggest.h"
 
 #include "base/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 enum { FILE_MAX_BYTES = 1 << 20, TEXT_MAX_LEN = 1024, NAME_MAX_LEN = 128, KEY_MAX_LEN = 512 };
 
@@ -346,6 +346,7 @@ static void set_scalar(struct fh_loader *ld, const struct fh_trail *trail, struc
     case FH_CONFIG_SECTION:
     case FH_CONFIG_PROVIDERS:
     case FH_CONFIG_MODELS:
+    case FH_CONFIG_CREDENTIALS:
     case FH_CONFIG_ROUTES:
     case FH_CONFIG_KINDS:
         FH_ASSERT(false && "these are no scalars");
@@ -370,6 +371,7 @@ static void set(struct fh_loader *ld, const struct fh_trail *trail, struct fy_no
         break;
     case FH_CONFIG_PROVIDERS:
     case FH_CONFIG_MODELS:
+    case FH_CONFIG_CREDENTIALS:
     case FH_CONFIG_ROUTES:
         break; /* read in their own order: models name providers, routes name both */
     case FH_CONFIG_BYTES:
@@ -599,38 +601,13 @@ enum fh_rc fh_config_read(struct fh_config *cfg, struct fh_findings *findings,
     return findings->errors == 0 ? FH_OK : FH_E_SYNTAX;
 }
 
-/* read_file reads at most FILE_MAX_BYTES. */
-static enum fh_rc read_file(const char *path, struct fh_arena *arena, struct fh_slice *text)
-{
-    struct fh_buf bytes = fh_buf_in_arena(arena, FILE_MAX_BYTES);
-    FILE *file = fopen(path, "rbe");
-
-    if (file == NULL) {
-        return FH_E_SYSTEM;
-    }
-    for (size_t n = 1; n > 0 && !bytes.failed;) {
-        uint8_t *to = fh_buf_reserve(&bytes, fh_min(4096, FILE_MAX_BYTES - bytes.len));
-
-        n = to == NULL ? 0 : fread(to, 1, fh_min(4096, FILE_MAX_BYTES - bytes.len), file);
-        fh_buf_commit(&bytes, n);
-    }
-    bool bad = ferror(file) != 0;
-    bool all = feof(file) != 0;
-    int why = errno;
-
-    (void)fclose(file);
-    errno = bad ? why : EFBIG;
-    *text = fh_buf_slice(&bytes);
-    return bad || !all ? FH_E_SYSTEM : FH_OK;
-}
-
 enum fh_rc fh_config_load(struct fh_config *cfg, struct fh_findings *findings,
                           struct fh_arena *arena, const char *path, const char *state_dir)
 {
     struct fh_slice text = FH_NONE;
 
     *findings = (struct fh_findings){.arena = arena, .file = fh_dup(arena, fh_cstr(path))};
-    if (read_file(path, arena, &text) != FH_OK) {
+    if (fh_file_read(path, arena, FILE_MAX_BYTES, &text) != FH_OK) {
         fh_findings_add(
             findings, (struct fh_place){1, 1}, FH_NONE, false, "it cannot be read: %s",
             strerror(errno)); /* NOLINT(concurrency-mt-unsafe): there is one thread */

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "control/config/findings.h"
+#include "control/credentials/chain.h"
 
 #include "policy/policy.h"
 
@@ -32,7 +33,8 @@ struct fh_config_provider {
     struct fh_slice url; /* as it was written, or the kind's own */
     struct fh_place at;  /* of its name */
     struct fh_place key_at;
-    bool used; /* a route leads here */
+    struct fh_credential_settings credentials; /* of `to.source` */
+    bool used;                                 /* a route leads here */
 };
 
 struct fh_config_model {

@@ -6,6 +6,7 @@
 
 #define FIELD(f)    offsetof(struct fh_config, f)
 #define PROVIDER(f) offsetof(struct fh_config_raw_provider, f)
+#define LENT(f)     offsetof(struct fh_config_raw_credentials, f)
 #define ROUTE(f)    offsetof(struct fh_config_raw_route, f)
 #define TABLE(title, keys)            \
     {                                 \
@@ -47,6 +48,25 @@ static const struct fh_config_key ledger_keys[] = {
 };
 static const struct fh_config_table ledger_table = TABLE("ledger", ledger_keys);
 
+static const struct fh_config_key credentials_keys[] = {
+    {"source", FH_CONFIG_TEXT, LENT(source), NULL, NULL, NULL,
+     "Whose they are: aws, google, entra, or none.", NULL},
+    {"profile", FH_CONFIG_TEXT, LENT(profile), NULL, NULL, NULL,
+     "aws: the profile to use, and nothing else.", NULL},
+    {"role_arn", FH_CONFIG_TEXT, LENT(role_arn), NULL, NULL, NULL,
+     "aws: the role to assume with whatever was found.", NULL},
+    {"file", FH_CONFIG_FILE, LENT(file), NULL, NULL, NULL,
+     "google: a service account or an authorized user, in JSON.", NULL},
+    {"tenant", FH_CONFIG_TEXT, LENT(tenant), NULL, NULL, NULL,
+     "entra: the tenant, by its id or a domain.", NULL},
+    {"client_id", FH_CONFIG_TEXT, LENT(client_id), NULL, NULL, NULL,
+     "entra: the application, or one of several managed identities.", NULL},
+    {"client_secret", FH_CONFIG_SECRET, LENT(client_secret), NULL, NULL, NULL,
+     "entra: where the application's secret is found: env:NAME or file:PATH.", NULL},
+};
+const struct fh_config_table fh_config_credentials =
+    TABLE("providers.NAME.credentials", credentials_keys);
+
 static const struct fh_config_key provider_keys[] = {
     {"kind", FH_CONFIG_PROVIDER, PROVIDER(kind), NULL, NULL, NULL,
      "What kind of place it is; see the list of kinds.", NULL},
@@ -63,6 +83,10 @@ static const struct fh_config_key provider_keys[] = {
      "The Google Cloud project; needed by vertex.", NULL},
     {"key", FH_CONFIG_SECRET, PROVIDER(key), NULL, NULL, NULL,
      "Where its secret is found: env:NAME or file:PATH, never the secret itself.", NULL},
+    {"credentials", FH_CONFIG_CREDENTIALS, 0, NULL, NULL, NULL,
+     "Instead of a key: what its cloud lends, by a word (aws, google, entra, none) or with "
+     "details; see credentials.md.",
+     &fh_config_credentials},
     {"tls_name", FH_CONFIG_TEXT, PROVIDER(tls_name), NULL, NULL, NULL,
      "The name its certificate must have, when it is not the host of the URL.", NULL},
     {"ca", FH_CONFIG_FILE, PROVIDER(ca), NULL, NULL, NULL,
@@ -135,6 +159,7 @@ const char *fh_config_kind_doc(enum fh_config_kind kind)
         [FH_CONFIG_SECTION] = "mapping",
         [FH_CONFIG_PROVIDERS] = "mapping",
         [FH_CONFIG_MODELS] = "mapping",
+        [FH_CONFIG_CREDENTIALS] = "word or mapping",
         [FH_CONFIG_ROUTES] = "list",
     };
 

@@ -23,7 +23,8 @@ enum fh_config_kind {
     FH_CONFIG_SECTION,   /* a mapping with the keys of `table`, into the same struct */
     FH_CONFIG_PROVIDERS, /* a mapping of names to mappings with the keys of `table` */
     FH_CONFIG_MODELS,
-    FH_CONFIG_ROUTES, /* a list of mappings with the keys of `table` */
+    FH_CONFIG_CREDENTIALS, /* a word, or a mapping with the keys of `table` */
+    FH_CONFIG_ROUTES,      /* a list of mappings with the keys of `table` */
     FH_CONFIG_KINDS,
 };
 
@@ -53,12 +54,17 @@ struct fh_config_raw_provider {
     uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
 };
 
+struct fh_config_raw_credentials {
+    struct fh_slice source, profile, role_arn, file, tenant, client_id, client_secret;
+};
+
 struct fh_config_raw_route {
     struct fh_slice provider, model;
 };
 
 extern const struct fh_config_table fh_config_root;
 extern const struct fh_config_table fh_config_providers;
+extern const struct fh_config_table fh_config_credentials;
 extern const struct fh_config_table fh_config_models;
 extern const struct fh_config_table fh_config_routes;
 

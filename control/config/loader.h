@@ -69,6 +69,14 @@ void fh_loader_providers(struct fh_loader *ld, const struct fh_trail *trail,
                          struct fy_node *node);
 void fh_loader_models(struct fh_loader *ld, const struct fh_trail *trail, struct fy_node *node);
 
+/* fh_loader_credentials reads `credentials` of a provider: config_credentials.c.
+ *
+ * Returns  false when it makes no sense, which was complained of.
+ */
+FH_NODISCARD bool fh_loader_credentials(struct fh_loader *ld, const struct fh_trail *trail,
+                                        struct fy_node *node,
+                                        struct fh_credential_settings *out);
+
 /* fh_loader_listens and fh_loader_resolver: addresses.c. */
 void fh_loader_listens(struct fh_loader *ld, const struct fh_trail *trail, struct fy_node *node,
                        struct fh_config_listens *out);

@@ -28,8 +28,8 @@ static void print_kinds(struct fh_buf *out)
         [FH_KEY_NONE] = "none", [FH_KEY_OPTIONAL] = "optional", [FH_KEY_REQUIRED] = "needed"};
 
     fh_buf_append(out, FH_LIT("\n### kinds of providers\n\n"
-                              "| kind | URL | key | |\n"
-                              "| --- | --- | --- | --- |\n"));
+                              "| kind | URL | key | credentials | |\n"
+                              "| --- | --- | --- | --- | --- |\n"));
     for (unsigned i = 0; i < FH_PROVIDER_KINDS; i++) {
         const struct fh_provider_preset *row = fh_provider_preset((enum fh_provider_kind)i);
         struct fh_slice url = row->url.len == 0 ? FH_LIT("needed") : row->url;
@@ -37,8 +37,22 @@ static void print_kinds(struct fh_buf *out)
         if (i == FH_PROVIDER_LOCAL) {
             url = FH_LIT("none");
         }
-        fh_buf_printf(out, "| `%.*s` | %.*s | %s | %.*s |\n", FH_ARG(row->name), FH_ARG(url),
-                      needs[row->key], FH_ARG(row->doc));
+        fh_buf_printf(out, "| `%.*s` | %.*s | %s | %.*s | %.*s |\n", FH_ARG(row->name),
+                      FH_ARG(url), needs[row->key],
+                      FH_ARG(fh_credential_source_name(row->source)), FH_ARG(row->doc));
+    }
+}
+
+static void print_sources(struct fh_buf *out)
+{
+    fh_buf_append(out, FH_LIT("\n### sources of credentials\n\n"
+                              "| source | what control does |\n"
+                              "| --- | --- |\n"));
+    for (unsigned i = 0; i < FH_CREDENTIAL_SOURCE_COUNT; i++) {
+        enum fh_credential_source source = (enum fh_credential_source)i;
+
+        fh_buf_printf(out, "| `%.*s` | %.*s |\n", FH_ARG(fh_credential_source_name(source)),
+                      FH_ARG(fh_credential_source_doc(source)));
     }
 }
 
@@ -46,6 +60,8 @@ void fh_config_manual(struct fh_buf *out)
 {
     print_table(out, &fh_config_root);
     print_table(out, &fh_config_providers);
+    print_table(out, &fh_config_credentials);
+    print_sources(out);
     print_kinds(out);
     print_table(out, &fh_config_models);
     print_table(out, &fh_config_routes);

@@ -36,6 +36,7 @@ struct draft {
     struct fh_config_raw_provider raw;
     struct fh_given given;
     const struct fh_trail *trail;
+    struct fy_node *credentials; /* NULL: not given */
     bool is_mapping; /* or nothing, which is an empty one; what else it is was complained of */
 };
 
@@ -203,21 +204,67 @@ static struct fh_slice own_url(struct fh_loader *ld, const struct fh_provider *t
     return fh_buf_slice(&url);
 }
 
-/* set_source: what has no key gets credentials that control obtains. */
-static void set_source(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
+/* check_credentials looks whether what a cloud lends is of use there.
+ *
+ * Returns  the source that counts.
+ */
+static enum fh_credential_source check_credentials(struct fh_loader *ld, const struct draft *d,
+                                                   const struct fh_provider *to,
+                                                   enum fh_credential_source source)
 {
-    const struct fh_slice ref[] = {FH_LIT("state:"), d->trail->name};
+    const struct fh_provider_preset *preset = fh_provider_preset(to->kind);
+    struct fh_slice name = fh_credential_source_name(source);
+    struct fh_place at;
 
-    to->source =
+    if (source == FH_CREDENTIALS_NONE) {
+        return source;
+    }
+    if (was_given(d, "key", &at)) {
+        complain_of(ld, d, "credentials",
+                    "has no place beside `key`: a provider is shown one or the other");
+    } else if (preset->key == FH_KEY_REQUIRED) {
+        complain_of(ld, d, "credentials", "can never matter: %.*s takes keys only",
+                    FH_ARG(preset->name));
+    } else if (source == FH_CREDENTIALS_AWS && preset->source != source) {
+        complain_of(ld, d, "credentials",
+                    "%.*s has no use for %.*s: requests are signed for kind bedrock only",
+                    FH_ARG(preset->name), FH_ARG(name));
+    }
+    return source;
+}
+
+/* set_source: what has no key gets credentials that control obtains. */
+static void set_source(struct fh_loader *ld, const struct draft *d,
+                       struct fh_config_provider *p)
+{
+    struct fh_trail end = {.up = d->trail, .name = FH_LIT("credentials")};
+    struct fh_slice ref[] = {FH_LIT("state:"), FH_NONE};
+    struct fh_provider *to = &p->to;
+
+    p->credentials.source =
         to->key_ref.len > 0 ? FH_CREDENTIALS_NONE : fh_provider_preset(to->kind)->source;
+    if (was_given(d, "credentials", &end.at)) {
+        struct fh_credential_settings lent = {.source = FH_CREDENTIALS_NONE};
+
+        if (fh_loader_credentials(ld, &end, d->credentials, &lent)) {
+            p->credentials = lent;
+            p->credentials.source = check_credentials(ld, d, to, lent.source);
+        }
+    }
+    to->source = p->credentials.source;
     if (to->source != FH_CREDENTIALS_NONE) {
+        p->credentials.region = to->region;
+        ref[1] = fh_cstr(fh_state_credential(ld->arena, ld->state_dir, d->trail->name));
         to->key_ref = fh_concat(ld->arena, ref, FH_LEN(ref));
+        to->state = FH_PROVIDER_STARTING;
+        to->state_line = FH_LIT("its credentials have not been obtained yet");
+        to->retry_after_s = 2;
     }
 }
 
 static void check_local(struct fh_loader *ld, const struct draft *d, struct fh_provider *to)
 {
-    static const char *const keys[] = {"url", "key", "tls_name", "ca"};
+    static const char *const keys[] = {"url", "key", "credentials", "tls_name", "ca"};
     const struct fh_config_provider *other = fh_config_local(ld->cfg);
     struct fh_place at;
 
@@ -272,7 +319,7 @@ static void finish_provider(struct fh_loader *ld, const struct draft *d)
             check_local(ld, d, &p.to);
         } else {
             check_key(ld, d, &p.to);
-            set_source(ld, d, &p.to);
+            set_source(ld, d, &p);
         }
     }
     p.key_at = p.at;
@@ -325,6 +372,13 @@ static struct fy_node *next_name(struct fh_loader *ld, struct fy_node *node, voi
     return NULL;
 }
 
+/* find_in digs out of a mapping what is read here, not by the table: routes are checked against
+ * their model, credentials against their provider. */
+static struct fy_node *find_in(struct fy_node *node, const char *key)
+{
+    return fy_node_is_mapping(node) ? fy_node_mapping_lookup_by_string(node, key, FY_NT) : NULL;
+}
+
 void fh_loader_providers(struct fh_loader *ld, const struct fh_trail *trail,
                          struct fy_node *node)
 {
@@ -347,6 +401,7 @@ void fh_loader_providers(struct fh_loader *ld, const struct fh_trail *trail,
             continue;
         }
         draft.is_mapping = fy_node_is_mapping(value) || fh_loader_is_absent(value);
+        draft.credentials = find_in(value, "credentials");
         fh_loader_map(ld, &name, value, &fh_config_providers, &draft.raw, &draft.given);
         finish_provider(ld, &draft);
     }
@@ -403,14 +458,6 @@ static void add_route(struct fh_loader *ld, const struct fh_trail *trail, struct
         }
     }
     model->routes[model->route_count++] = (struct fh_policy_route){raw.provider, raw.model};
-}
-
-/* find_routes digs the list out of a model's mapping. It is read here, not by the table, since
- * routes are checked against their model. */
-static struct fy_node *find_routes(struct fy_node *model)
-{
-    return fy_node_is_mapping(model) ? fy_node_mapping_lookup_by_string(model, "routes", FY_NT)
-                                     : NULL;
 }
 
 static void read_routes(struct fh_loader *ld, const struct fh_trail *trail,
@@ -471,6 +518,6 @@ void fh_loader_models(struct fh_loader *ld, const struct fh_trail *trail, struct
             continue; /* that was complained of */
         }
         (void)!fh_given_at(&given, &fh_config_models, "routes", &routes.at);
-        read_routes(ld, &routes, find_routes(value), &model->serves);
+        read_routes(ld, &routes, find_in(value, "routes"), &model->serves);
     }
 }

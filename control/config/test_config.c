@@ -137,6 +137,43 @@ static const struct bad bad[] = {
     {"providers: {\"a b\": {kind: local}}\n",
      "f.yaml:1:13: providers.a b: a name has 1 to 128 letters, digits and -._:/@+\n"},
 
+/* credentials */
+#define BEDROCK "providers: {b: {kind: bedrock, region: us-east-1, credentials: "
+    {BEDROCK "amazon}}\n", "f.yaml:1:64: providers.b.credentials: there is no such source; "
+                           "there are none, aws, google, "
+                           "entra\n"},
+    {BEDROCK "gogle}}\n",
+     "f.yaml:1:64: providers.b.credentials: there is no such source; did you mean google?\n"},
+    {BEDROCK "[aws]}}\n",
+     "f.yaml:1:65: providers.b.credentials: needs keys and values, such as source: …\n"},
+    {BEDROCK "{profile: dev}}}\n", "f.yaml:1:65: providers.b.credentials.source: is missing; "
+                                   "it is one of aws, google, entra\n"},
+    {BEDROCK "{source: aws, profil: dev, tenant: t, client_secret: S3CRET}}}\n",
+     "f.yaml:1:78: providers.b.credentials.profil: there is no such key; did you mean "
+     "profile?\n"
+     "f.yaml:1:99: providers.b.credentials.tenant: can never matter: it is for the source "
+     "entra\n"
+     "f.yaml:1:117: providers.b.credentials.client_secret: a secret must not stand in the "
+     "config "
+     "(what stands here is not repeated); say where it is: \"env:NAME\" or \"file:PATH\"\n"
+     "f.yaml:1:117: providers.b.credentials.client_secret: can never matter: it is for the "
+     "source entra\n"},
+    {BEDROCK "aws, key: \"env:K\"}}\n", "f.yaml:1:64: providers.b.credentials: has no place "
+                                        "beside `key`: a provider is shown one or "
+                                        "the other\n"},
+    {"providers: {p: {kind: anthropic, key: \"env:K\"}, q: {kind: openai, credentials: "
+     "entra}}\n",
+     "f.yaml:1:49: providers.q.key: is missing; openai needs one, such as "
+     "\"env:PROVIDER_API_KEY\" or \"file:/etc/freehold/provider.key\"\n"
+     "f.yaml:1:80: providers.q.credentials: can never matter: openai takes keys only\n"},
+    {"providers: {p: {kind: openai_compatible, url: \"https://h/v1\", credentials: aws}}\n",
+     "f.yaml:1:76: providers.p.credentials: openai_compatible has no use for aws: requests are "
+     "signed for kind bedrock only\n"},
+    {"providers: {l: {kind: local, credentials: google}}\n",
+     "f.yaml:1:43: providers.l.credentials: has no place here: Freehold starts the local "
+     "engine and "
+     "knows where it is; for a server of your own use kind openai_compatible\n"},
+
     /* models */
     {LOCAL "models: {m: {}, n: {routes: []}, o: }\n",
      "f.yaml:2:10: models.m.routes: needs at least one route, such as [{provider: local, "
@@ -281,6 +318,66 @@ static void test_good_file(void **state)
     assert_text(cfg.models.list[1].serves.routes[1].model, "other");
 }
 
+static const char lent[] =
+    "providers:\n"
+    "  plain: {kind: bedrock, region: eu-central-1}\n"
+    "  keyed: {kind: bedrock, region: eu-central-1, key: \"env:K\"}\n"
+    "  behind: {kind: bedrock, region: eu-central-1, credentials: none}\n"
+    "  pro/d: {kind: bedrock, region: eu-central-1, credentials: {source: aws, profile: dev,\n"
+    "          role_arn: \"arn:aws:iam::1:role/r\"}}\n"
+    "  vertex: {kind: vertex, region: europe-west1, project: p,\n"
+    "           credentials: {source: google, file: sa.json}}\n"
+    "  azure: {kind: azure_openai, url: \"https://r.openai.azure.com/openai/v1\", "
+    "credentials:\n"
+    "          {source: entra, tenant: t, client_id: c, client_secret: \"file:secret\"}}\n"
+    "  own: {kind: openai_compatible, url: \"https://h/v1\", credentials: google}\n"
+    "models: {m: {routes: [{provider: plain}, {provider: keyed}, {provider: behind},\n"
+    "  {provider: pro/d}, {provider: vertex}, {provider: azure}, {provider: own}]}}\n";
+
+static void test_credentials(void **state)
+{
+    static const struct {
+        const char *name, *ref;
+        enum fh_credential_source source;
+    } rows[] = {
+        {"plain", "state:/state/credentials/plain", FH_CREDENTIALS_AWS},
+        {"keyed", "env:K", FH_CREDENTIALS_NONE},
+        {"behind", "", FH_CREDENTIALS_NONE},
+        {"pro/d", "state:/state/credentials/pro,d", FH_CREDENTIALS_AWS},
+        {"vertex", "state:/state/credentials/vertex", FH_CREDENTIALS_GOOGLE},
+        {"azure", "state:/state/credentials/azure", FH_CREDENTIALS_ENTRA},
+        {"own", "state:/state/credentials/own", FH_CREDENTIALS_GOOGLE},
+    };
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(4 << 20);
+    const struct fh_credential_settings *c;
+    struct fh_config cfg;
+
+    FH_UNUSED(state);
+    tap_context("credentials");
+    assert_text(report(arena, lent, &cfg), "");
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        const struct fh_config_provider *p = fh_config_provider(&cfg, fh_cstr(rows[i].name));
+
+        tap_context("credentials of %s", rows[i].name);
+        assert_text(p->to.key_ref, rows[i].ref);
+        assert_int_equal(p->to.source, rows[i].source);
+        assert_int_equal(p->credentials.source, rows[i].source);
+        assert_int_equal(p->to.state, rows[i].source == FH_CREDENTIALS_NONE
+                                          ? FH_PROVIDER_READY
+                                          : FH_PROVIDER_STARTING);
+    }
+    c = &fh_config_provider(&cfg, FH_LIT("pro/d"))->credentials;
+    assert_text(c->profile, "dev");
+    assert_text(c->role_arn, "arn:aws:iam::1:role/r");
+    assert_text(c->region, "eu-central-1");
+    c = &fh_config_provider(&cfg, FH_LIT("vertex"))->credentials;
+    assert_text(c->file, "sa.json");
+    c = &fh_config_provider(&cfg, FH_LIT("azure"))->credentials;
+    assert_text(c->tenant, "t");
+    assert_text(c->client_id, "c");
+    assert_text(c->client_secret, "file:secret");
+}
+
 static void test_normal_values_are_those_of_the_core(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(4 << 20);
@@ -409,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_no_secret_is_repeated),
         cmocka_unit_test(test_good_file),
+        cmocka_unit_test(test_credentials),
         cmocka_unit_test(test_normal_values_are_those_of_the_core),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_the_example_and_the_manual),

@@ -34,6 +34,7 @@ static bool apply_intent(struct fh_ledger_row *row, const struct fh_intent *inte
                                        intent->provider_dialect};
     row->streamed = intent->streamed;
     row->body_bytes = intent->body_bytes;
+    row->service = intent->service;
     return true;
 }
 
@@ -78,7 +79,7 @@ static bool apply_settle(struct fh_ledger_row *row, const struct fh_settle *sett
     if (row->has_settle && same(stamp, row->settle)) {
         return false;
     }
-    if (row->has_settle || row->has_void) {
+    if ((row->has_settle && fh_request_id_has_time(&row->id)) || row->has_void) {
         row->marks |= FH_ROW_CONFLICT;
     }
     if (!row->has_settle || earlier(stamp, row->settle)) {
@@ -109,6 +110,18 @@ static bool apply_void(struct fh_ledger_row *row, const struct fh_void *voided, 
     row->has_void = true;
     (void)!fh_posting_next(&row->state, FH_POSTING_ON_VOID); /* a conflict is marked above */
     return true;
+}
+
+uint64_t fh_ledger_row_at_ms(const struct fh_ledger_row *row)
+{
+    uint64_t us = fh_request_id_us(&row->id);
+
+    if (!fh_request_id_has_time(&row->id)) {
+        us = row->has_intent   ? row->intent.at_us
+             : row->has_settle ? row->settle.at_us
+                               : row->voided.at_us;
+    }
+    return us / 1000;
 }
 
 bool fh_ledger_row_apply(struct fh_ledger_row *row, const struct fh_record *record,

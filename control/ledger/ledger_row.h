@@ -6,7 +6,8 @@
  * journal/posting.h, and where two records say different things about one matter, which of them
  * counts follows from the records alone: of intents the highest attempt (their order of dispatch),
  * of settles and of voids the earliest. What contradicts itself, a settle beside a void or two
- * settles that differ, is marked. Spend is never dropped: beside a void the settle stands.
+ * settles that differ, is marked; but the result of a batch is settled each time it is fetched, and
+ * counts as it was the first time. Spend is never dropped: beside a void the settle stands.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -52,6 +53,7 @@ struct fh_ledger_row {
     struct fh_asker asker;
     struct fh_row_route tried; /* by that attempt */
     uint64_t body_bytes;
+    enum fh_service service;
 
     struct fh_stamp settle;
     struct fh_row_route answered; /* empty name: the settle does not say */
@@ -64,6 +66,10 @@ struct fh_ledger_row {
     enum fh_void_reason reason;
     struct fh_stamp voided;
 };
+
+/* fh_ledger_row_at_ms is when a request began, calendar: the time in its id, else of the first of
+ * its records that counts. */
+uint64_t fh_ledger_row_at_ms(const struct fh_ledger_row *row);
 
 /* fh_ledger_row_apply folds a record into a row, which starts zeroed but for its id.
  *

@@ -44,6 +44,10 @@ static const char *const steps[] = {
     "  worker INTEGER NOT NULL, sequence INTEGER NOT NULL, created_us INTEGER NOT NULL,"
     "  at INTEGER NOT NULL, finished INTEGER NOT NULL, hash BLOB,"
     "  PRIMARY KEY (worker, sequence)) STRICT, WITHOUT ROWID;",
+
+    /* to version 2: parts of batches, whose ids have no time */
+    "ALTER TABLE usage ADD COLUMN service INTEGER;" /* enum fh_service */
+    "CREATE INDEX usage_timeless ON usage (at_ms) WHERE id >= " FH_LEDGER_TIMELESS ";",
 };
 
 int fh_ledger_schema_version(void)

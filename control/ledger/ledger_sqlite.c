@@ -54,7 +54,8 @@ enum { BUSY_MS = 5000, WAIT_MS = 20, PATH_LEN_MAX = 4096 };
     X(AUDIO_OUT, "audio_out")           \
     X(VOID_AT_US, "void_at_us")         \
     X(VOID_CRC, "void_crc")             \
-    X(VOID_REASON, "void_reason")
+    X(VOID_REASON, "void_reason")       \
+    X(SERVICE, "service")
 
 enum column {
     COL_ID,
@@ -107,7 +108,8 @@ static const char *const sql[STMT_COUNT] = {
     [STMT_READ_POSITION] = SELECT_POSITION " WHERE worker = ?1 AND sequence = ?2",
     [STMT_READ_BEFORE] = SELECT_POSITION " WHERE worker = ?1 AND sequence < ?2 AND finished = 1"
                                          " ORDER BY sequence DESC LIMIT 1",
-    [STMT_EXPIRE] = "UPDATE usage SET state = 4 WHERE state = 1 AND id < ?1",
+    [STMT_EXPIRE] = "UPDATE usage SET state = 4 WHERE state = 1 AND"
+                    " (id < ?1 OR (id >= " FH_LEDGER_TIMELESS " AND at_ms < ?2))",
 };
 static_assert(FH_POSTING_PENDING == 1 && FH_POSTING_UNKNOWN == 4, "STMT_EXPIRE spells them");
 
@@ -303,7 +305,8 @@ static enum fh_rc read_row(struct fh_ledger *led, const struct fh_request_id *id
     row->has_settle = column_has(s, COL_SETTLE_AT_US);
     row->has_void = column_has(s, COL_VOID_AT_US);
     if (row->state >= FH_POSTINGS || column_u64(s, COL_OUTCOME) >= FH_OUTCOMES ||
-        column_u64(s, COL_VOID_REASON) >= FH_VOID_REASONS) {
+        column_u64(s, COL_VOID_REASON) >= FH_VOID_REASONS ||
+        column_u64(s, COL_SERVICE) >= FH_SERVICES) {
         return FH_E_STORE; /* not written by us */
     }
     if (row->has_intent) {
@@ -317,6 +320,7 @@ static enum fh_rc read_row(struct fh_ledger *led, const struct fh_request_id *id
         row->tried = read_route(s, COL_TRIED_NAMES);
         row->streamed = column_u64(s, COL_STREAMED) != 0;
         row->body_bytes = column_u64(s, COL_BODY_BYTES);
+        row->service = (enum fh_service)column_u64(s, COL_SERVICE);
     }
     if (row->has_settle) {
         read_settle(s, row);
@@ -362,6 +366,7 @@ static enum fh_rc write_intent(struct fh_ledger *led, sqlite3_stmt *s,
     bind_i64(s, param(COL_TRIED), number);
     bind_i64(s, param(COL_STREAMED), row->streamed);
     bind_u64(s, param(COL_BODY_BYTES), row->body_bytes);
+    bind_i64(s, param(COL_SERVICE), row->service);
     return FH_OK;
 }
 
@@ -400,7 +405,7 @@ static enum fh_rc write_row(struct fh_ledger *led, const struct fh_ledger_row *r
 
     (void)sqlite3_clear_bindings(s); /* what is not bound is NULL: not known */
     bind_blob(s, param(COL_ID), row->id.bytes, sizeof(row->id.bytes));
-    bind_u64(s, param(COL_AT_MS), fh_request_id_us(&row->id) / 1000);
+    bind_u64(s, param(COL_AT_MS), fh_ledger_row_at_ms(row));
     bind_i64(s, param(COL_STATE), row->state);
     bind_i64(s, param(COL_MARKS), row->marks);
     if (row->has_intent) {
@@ -522,6 +527,7 @@ enum fh_rc fh_ledger_expire(struct fh_ledger *led, uint64_t before_us, uint64_t 
     sqlite3_stmt *s = prepared(led, STMT_EXPIRE);
 
     bind_blob(s, 1, id.bytes, sizeof(id.bytes));
+    bind_u64(s, 2, before_us / 1000);
     FH_TRY(run(s));
     *expired += (uint64_t)sqlite3_changes(led->db);
     return FH_OK;

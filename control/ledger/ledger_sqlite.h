@@ -34,6 +34,9 @@ struct fh_ledger {
     struct fh_ledger_names *asker_ids, *route_ids; /* caches: names -> number */
 };
 
+/* Where the ids that have no time begin (fh_request_id_has_time). */
+#define FH_LEDGER_TIMELESS "x'ff'"
+
 /* fh_ledger_migrate brings the schema to this version.
  *
  * Returns  FH_E_SUPPORT, with nothing changed, when it is of a later one.

@@ -56,7 +56,9 @@ static void write_sql(struct fh_buf *out, unsigned by)
     fh_buf_append(out, FH_LIT(SUMS(OUTER_SUM)));
     fh_buf_append(out, FH_LIT(" FROM (SELECT asker, coalesce(answered, tried) AS route"
                               ", at_ms / 86400000 AS day" SUMS(INNER_SUM)));
-    fh_buf_append(out, FH_LIT(" FROM usage WHERE id >= ?1 AND id < ?2 GROUP BY 1, 2, 3) AS s"
+    fh_buf_append(out, FH_LIT(" FROM usage WHERE (id >= ?1 AND id < ?2) OR"
+                              " (id >= " FH_LEDGER_TIMELESS " AND at_ms >= ?3 AND at_ms < ?4)"
+                              " GROUP BY 1, 2, 3) AS s"
                               " LEFT JOIN asker AS a ON a.asker = s.asker"
                               " LEFT JOIN route AS r ON r.route = s.route"));
     separator = " GROUP BY ";
@@ -140,6 +142,20 @@ static struct fh_request_id since(uint64_t us)
     return fh_request_id(us, zeros);
 }
 
+/* bind_times gives the span to both kinds of ids: those that have a time, and those that do not. */
+static bool bind_times(sqlite3_stmt *s, const struct fh_usage_query *query,
+                       const struct fh_request_id *from, const struct fh_request_id *to)
+{
+    uint64_t until_ms = query->until_us == 0 ? INT64_MAX : query->until_us / 1000;
+
+    return sqlite3_bind_blob64(s, 1, from->bytes, sizeof(from->bytes), SQLITE_STATIC) ==
+               SQLITE_OK &&
+           sqlite3_bind_blob64(s, 2, to->bytes, sizeof(to->bytes), SQLITE_STATIC) ==
+               SQLITE_OK &&
+           sqlite3_bind_int64(s, 3, (int64_t)(query->since_us / 1000)) == SQLITE_OK &&
+           sqlite3_bind_int64(s, 4, (int64_t)until_ms) == SQLITE_OK;
+}
+
 static enum fh_rc query_lines(sqlite3_stmt *s, struct fh_arena *arena,
                               struct fh_usage_report *report)
 {
@@ -162,7 +178,7 @@ enum fh_rc fh_ledger_usage(struct fh_ledger *led, struct fh_arena *arena,
     sqlite3_stmt *s = NULL;
 
     if (query->until_us == 0) {
-        memset(to.bytes, 0xff, sizeof(to.bytes));
+        to = (struct fh_request_id){.bytes = {0xff}}; /* behind all times */
     }
     write_sql(&sql, query->by);
     FH_ASSERT(!sql.failed);
@@ -170,8 +186,7 @@ enum fh_rc fh_ledger_usage(struct fh_ledger *led, struct fh_arena *arena,
 
     if (sqlite3_prepare_v2(led->db, (const char *)sql.ptr, (int)sql.len, &s, NULL) ==
             SQLITE_OK &&
-        sqlite3_bind_blob64(s, 1, from.bytes, sizeof(from.bytes), SQLITE_STATIC) == SQLITE_OK &&
-        sqlite3_bind_blob64(s, 2, to.bytes, sizeof(to.bytes), SQLITE_STATIC) == SQLITE_OK) {
+        bind_times(s, query, &from, &to)) {
         rc = query_lines(s, arena, report);
     }
     (void)sqlite3_finalize(s);

@@ -132,6 +132,31 @@ static struct fh_segment_record a_void(struct fh_arena *arena, uint32_t number)
     return record(FH_RECORD_VOID, &out);
 }
 
+/* a_result is the pair of records that a part of a batch gets when it is fetched, at that time. */
+static void a_result(struct fh_arena *arena, const char *theirs, uint64_t at_us,
+                     const char *key_id, struct fh_segment_record out[2])
+{
+    struct fh_buf first = fh_buf_in_arena(arena, FH_RECORD_MAX);
+    struct fh_buf second = fh_buf_in_arena(arena, FH_RECORD_MAX);
+    struct fh_request_id id = fh_request_id_of(FH_LIT("cloud"), fh_cstr(theirs));
+    struct fh_intent intent = {.id = id,
+                               .at_us = at_us,
+                               .attempt = 1,
+                               .key_id = fh_cstr(key_id),
+                               .model = FH_LIT("m-1"),
+                               .route = FH_LIT("cloud/m-1"),
+                               .service = FH_SERVICE_BATCH};
+    struct fh_settle settle = {
+        .id = id, .at_us = at_us, .status = 200, .attempts = 1, .route = FH_LIT("cloud/m-1")};
+
+    fh_usage_set(&settle.usage, FH_TOKENS_INPUT, 100);
+    fh_usage_set(&settle.usage, FH_TOKENS_OUTPUT, 10);
+    fh_encode_intent(&first, &intent);
+    fh_encode_settle(&second, &settle);
+    out[0] = record(FH_RECORD_INTENT, &first);
+    out[1] = record(FH_RECORD_SETTLE, &second);
+}
+
 static void apply(struct fh_ledger *led, const struct fh_segment_record *records, size_t count)
 {
     struct fh_ledger_applied applied = {0};
@@ -283,6 +308,74 @@ static void test_usage(void **state)
                (struct fh_usage_query){.since_us = 1767225600010000,
                                        .until_us = 1767225600020000}); /* ten of thirty */
     assert_int_equal(r.total.requests, 8);
+    fh_ledger_close(&led);
+}
+
+enum { DAY_MS = 86400000 };
+#define FETCHED_US UINT64_C(1767225600000000) /* 2026-01-01 */
+#define LATER_US   (FETCHED_US + 3 * UINT64_C(1000) * DAY_MS)
+
+/* A batch's results may be fetched again, by another key, and in the journal of another worker the
+ * later fetch may come first: each counts once, as it was the first time. */
+static void test_results_fetched_twice_count_once(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 24);
+    struct fh_segment_record set[4];
+    struct fh_slice want = FH_NONE;
+
+    FH_UNUSED(state);
+    a_result(arena, "msg_1", FETCHED_US, "key_a", &set[0]);
+    a_result(arena, "msg_1", LATER_US, "key_b", &set[2]);
+    tap_context("two fetches");
+    permute(set, FH_LEN(set), 0, &want, arena);
+
+    struct fh_ledger *led = opened(FH_LEDGER_WRITE);
+
+    apply(led, &set[2], 2);
+    apply(led, &set[0], 2);
+    a_result(arena, "msg_2", LATER_US, "key_b", set);
+    apply(led, set, 2);
+    struct fh_usage_report r =
+        report(led, arena, (struct fh_usage_query){.by = FH_USAGE_BY_KEY | FH_USAGE_BY_DAY});
+
+    assert_int_equal(r.count, 2);
+    assert_text(r.line[0].day, "2026-01-01");
+    assert_text(r.line[0].key_id, "key_a");
+    assert_text(r.line[1].day, "2026-01-04");
+    assert_int_equal(r.total.requests, 2);
+    assert_int_equal(r.total.input, 200);
+    assert_int_equal(r.total.conflicts, 0);
+    r = report(led, arena, (struct fh_usage_query){.since_us = FETCHED_US + 1000000});
+    assert_int_equal(r.total.requests, 1);
+    r = report(led, arena, (struct fh_usage_query){.until_us = FETCHED_US + 1000000});
+    assert_int_equal(r.total.requests, 1);
+    r = report(led, arena,
+               (struct fh_usage_query){.since_us = FETCHED_US + 1000000, .until_us = LATER_US});
+    assert_int_equal(r.total.requests, 0);
+    fh_ledger_close(&led);
+}
+
+/* A worker may die between the two records. The next fetch makes it good. */
+static void test_half_a_result_expires(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 24);
+    struct fh_ledger *led = opened(FH_LEDGER_WRITE);
+    struct fh_segment_record set[2];
+    uint64_t expired = 0;
+
+    FH_UNUSED(state);
+    a_result(arena, "msg_1", FETCHED_US, "key_a", set);
+    apply(led, set, 1);
+    assert_int_equal(fh_ledger_expire(led, FETCHED_US, &expired), FH_OK);
+    assert_int_equal(expired, 0);
+    assert_int_equal(fh_ledger_expire(led, LATER_US, &expired), FH_OK);
+    assert_int_equal(expired, 1);
+    a_result(arena, "msg_1", LATER_US, "key_a", set);
+    apply(led, set, 2);
+    struct fh_usage_report r = report(led, arena, (struct fh_usage_query){0});
+
+    assert_int_equal(r.total.unknown, 0);
+    assert_int_equal(r.total.requests, 1);
     fh_ledger_close(&led);
 }
 
@@ -448,7 +541,7 @@ static void test_refuses_what_it_does_not_know(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     assert_true(tap_read_path(path, arena, &before));
     assert_true(fh_contains(refused(arena, FH_LEDGER_WRITE, FH_E_SUPPORT),
-                            FH_LIT("schema version 99, and this program knows version 1")));
+                            FH_LIT("schema version 99, and this program knows version 2")));
     assert_true(
         fh_contains(refused(arena, FH_LEDGER_READ, FH_E_SUPPORT), FH_LIT("schema version 99")));
     assert_true(tap_read_path(path, arena, &after));
@@ -543,6 +636,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_order_and_repetition_do_not_show),
         TEST(test_usage),
+        TEST(test_results_fetched_twice_count_once),
+        TEST(test_half_a_result_expires),
         TEST(test_deadline),
         TEST(test_absurd_counts_are_cut),
         TEST(test_unreadable_records_are_counted),

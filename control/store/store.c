@@ -212,15 +212,19 @@ static void take_state(struct fh_provider *provider, const struct fh_provider *h
     provider->call_prefix = how->call_prefix;
 }
 
-/* keep_state lets a local engine's recorded state live on in the new record of it. */
+/* keep_state lets the recorded state of a local engine, or of credentials that are renewed, live on in
+ * the new record. */
 static void keep_state(struct tx *tx, struct fh_provider *provider)
 {
     struct fh_slice record = FH_NONE;
     struct fh_provider old;
 
-    if (provider->kind == FH_PROVIDER_LOCAL &&
-        get(tx, tx->store->providers, provider->name, &record) == FH_OK &&
-        fh_policy_decode_provider(&old, record) == FH_OK && old.kind == FH_PROVIDER_LOCAL) {
+    bool has_one =
+        provider->kind == FH_PROVIDER_LOCAL || provider->source != FH_CREDENTIALS_NONE;
+
+    if (has_one && get(tx, tx->store->providers, provider->name, &record) == FH_OK &&
+        fh_policy_decode_provider(&old, record) == FH_OK && old.source == provider->source &&
+        (old.kind == FH_PROVIDER_LOCAL) == (provider->kind == FH_PROVIDER_LOCAL)) {
         take_state(provider, &old);
     }
 }
@@ -246,6 +250,19 @@ static enum fh_rc put_model(struct tx *tx, const struct fh_policy_model *model)
     return put(tx, tx->store->models, model->name, fh_buf_slice(&record));
 }
 
+/* put_order keeps the order of the providers, which the records themselves do not have. */
+static enum fh_rc put_order(struct tx *tx, const struct fh_config *cfg)
+{
+    FH_AUTO(fh_buf_fini)
+    struct fh_buf names = fh_buf_on_heap(cfg->providers.count * (FH_POLICY_TEXT_MAX + 2));
+
+    for (size_t i = 0; i < cfg->providers.count; i++) {
+        fh_policy_encode_names(&names, &cfg->providers.list[i].to.name, 1);
+    }
+    FH_ASSERT(!names.failed);
+    return put(tx, tx->store->meta, FH_LIT("providers"), fh_buf_slice(&names));
+}
+
 enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg, bool fresh)
 {
     FH_AUTO(fh_buf_fini) struct fh_buf limits = fh_buf_on_heap(FH_POLICY_RECORD_MAX);
@@ -260,6 +277,7 @@ enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg,
     for (size_t i = 0; i < cfg->models.count; i++) {
         FH_TRY(put_model(&tx, &cfg->models.list[i].serves));
     }
+    FH_TRY(put_order(&tx, cfg));
     fh_policy_encode_limits(&limits, &cfg->limits);
     FH_TRY(put(&tx, store->meta, FH_LIT("limits"), fh_buf_slice(&limits)));
     return tx_commit(&tx);

@@ -3,7 +3,7 @@
  *
  *     freehold.yaml ──publish──▶ models, providers, limits ─┐
  *     freehold key ──create, revoke──▶ keys ────────────────┼─▶ LMDB ──▶ workers (policy_reader.h)
- *     engine ──provider_state──▶ providers ─────────────────┘
+ *     engine, credentials ──provider_state──▶ providers ────┘
  *
  * Each call is one transaction: workers see all of it or nothing, at their next request, without
  * a reload. Several processes may write; LMDB's lock puts them in order. What is already so is
@@ -38,7 +38,8 @@ const char *fh_store_error(const struct fh_store *store);
 
 /* fh_store_publish makes models, providers and limits those of the config, all at once.
  *
- * A local engine keeps the state that is recorded for it, unless `fresh`: then it is starting.
+ * What has a state of its own keeps the one that is recorded for it, unless `fresh`: then it is
+ * starting. That is a local engine, and what needs credentials of a cloud.
  */
 enum fh_rc fh_store_publish(struct fh_store *store, const struct fh_config *cfg, bool fresh);
 

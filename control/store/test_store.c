@@ -44,7 +44,9 @@ static void create(const char *name, struct fh_key_text *text)
 /* ---- a worker in a process of its own, which does as it is told and answers ---- */
 
 struct order {
-    char what; /* k: key, m: model, p: provider, l: limits, g: generation, n: models, q: quit */
+    char
+        what; /* k: key, m: model, p: provider, l: limits, g: generation, n: models, o: the order of
+                  providers, q: quit */
     char name[64];
 };
 
@@ -73,6 +75,17 @@ static void list_models(struct fh_policy_reader *reader, struct answer *a)
     while (fh_policy_reader_next_model(reader, model.name, &model) == FH_OK) {
         len +=
             (size_t)snprintf(a->text + len, sizeof(a->text) - len, "%.*s ", FH_ARG(model.name));
+        a->number++;
+    }
+}
+
+static void list_providers(struct fh_slice names, struct answer *a)
+{
+    struct fh_slice name = FH_NONE;
+    size_t len = 0;
+
+    while (fh_policy_next_name(&names, &name)) {
+        len += (size_t)snprintf(a->text + len, sizeof(a->text) - len, "%.*s ", FH_ARG(name));
         a->number++;
     }
 }
@@ -112,6 +125,9 @@ static struct answer look(struct fh_policy_reader *reader, const struct order *o
         a.number = limits.body_max_bytes;
     } else if (order->what == 'n') {
         list_models(reader, &a);
+    } else if (order->what == 'o') {
+        a.rc = fh_policy_reader_providers(reader, &name);
+        list_providers(name, &a);
     }
     fh_policy_reader_end(reader);
     return a;
@@ -233,6 +249,23 @@ static void test_hot_swap_is_seen_by_another_process(void **state)
     assert_int_equal(ask('l', "").number, 32 << 20);
 }
 
+static void test_providers_keep_their_order(void **state)
+{
+    struct answer a;
+
+    FH_UNUSED(state);
+    publish("{}\n", true);
+    a = ask('o', "");
+    assert_int_equal(a.rc, FH_OK);
+    assert_int_equal(a.number, 0);
+    publish("providers: {z: {kind: local}, b: {kind: openai, key: \"env:K\"},\n"
+            "            a: {kind: anthropic, key: \"env:K\"}}\n",
+            false);
+    assert_string_equal(ask('o', "").text, "z b a ");
+    publish(TWO, false);
+    assert_string_equal(ask('o', "").text, "l o ");
+}
+
 static void test_engine_state_survives_a_publish(void **state)
 {
     const struct fh_provider up = {.state = FH_PROVIDER_READY, .state_line = FH_LIT("up")};
@@ -253,6 +286,27 @@ static void test_engine_state_survives_a_publish(void **state)
     assert_int_equal(ask('p', "l").number, FH_PROVIDER_STARTING);
     rc = fh_store_provider_state(store, FH_LIT("nobody"), &up);
     assert_int_equal(rc, FH_E_MISSING);
+}
+
+/* What control knows of a provider's credentials is not lost when something else changes. */
+static void test_credentials_state_survives_a_publish(void **state)
+{
+#define BEDROCK "b: {kind: bedrock, region: us-east-1"
+#define VERTEX  "b: {kind: vertex, region: us-east1, project: p"
+    const struct fh_provider up = {.state = FH_PROVIDER_READY};
+    enum fh_rc rc;
+
+    FH_UNUSED(state);
+    publish("providers: {" BEDROCK "}}\n", true);
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_STARTING);
+    rc = fh_store_provider_state(store, FH_LIT("b"), &up);
+    assert_int_equal(rc, FH_OK);
+    publish("providers: {" BEDROCK ", connect_timeout: 1s}}\n", false);
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_READY);
+    publish("providers: {" VERTEX "}}\n", false); /* another cloud's */
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_STARTING);
+    publish("providers: {" VERTEX ", key: \"env:K\"}}\n", false); /* it needs none */
+    assert_int_equal(ask('p', "b").number, FH_PROVIDER_READY);
 }
 
 static void test_keys(void **state)
@@ -417,7 +471,9 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_hot_swap_is_seen_by_another_process),
+        TEST(test_providers_keep_their_order),
         TEST(test_engine_state_survives_a_publish),
+        TEST(test_credentials_state_survives_a_publish),
         TEST(test_keys),
         TEST(test_ten_thousand_keys),
         TEST(test_a_reader_that_dies_is_swept),

@@ -33,6 +33,12 @@ void fh_arena_reset(struct fh_arena *arena);
 /* fh_arena_trim is a reset that gives all but a first small chunk back to the heap. */
 void fh_arena_trim(struct fh_arena *arena);
 
+/* fh_arena_wipe is a trim that overwrites all that the arena held, for one that secrets were in.
+ *
+ * Requires no reset and no trim before, which give chunks back as they are.
+ */
+void fh_arena_wipe(struct fh_arena *arena);
+
 /* fh_arena_alloc gives `size` zeroed bytes, aligned for any type. */
 void *fh_arena_alloc(struct fh_arena *arena, size_t size);
 
@@ -47,6 +53,10 @@ FH_NODISCARD void *fh_arena_try(struct fh_arena *arena, size_t size);
 void *fh_arena_grow(struct fh_arena *arena, void *old, size_t old_size, size_t size);
 FH_NODISCARD void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size,
                                    size_t size);
+
+/* fh_arena_shrink gives back the end of the last piece given out, of which `kept` bytes stay. It does
+ * nothing when `piece` is not the last. */
+void fh_arena_shrink(struct fh_arena *arena, void *piece, size_t size, size_t kept);
 
 /* fh_arena_used is the sum of what was asked for since the last reset. */
 size_t fh_arena_used(const struct fh_arena *arena);

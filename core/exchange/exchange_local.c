@@ -37,7 +37,13 @@ bool fh_x_list_models(struct fh_exchange *x, const struct fh_slice *names, size_
     }
     fh_x_out(x, MODELS_MAX);
     const struct fh_listing list = {
-        .names = shown, .count = shown_count, .one = one, .created_s = x->frame.created_s};
+        .names = shown,
+        .count = shown_count,
+        .one = one,
+        .kind = x->call.list,
+        .created_s = x->frame.created_s,
+        .region = x->claim == NULL ? FH_NONE : x->claim->claim.region,
+    };
 
     x->client->encode_models(&x->out, fh_x_scratch(x), &list);
     answer(x);

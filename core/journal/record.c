@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "journal/record.h"
 
+#include "base/hash.h"
+
 enum { VERSION = 1, NUMBER_LEN_MAX = 8 };
 
 /* Crockford's: no i, l, o, u. */
@@ -24,6 +26,31 @@ struct fh_request_id fh_request_id(uint64_t calendar_us,
         id.bytes[6 + i] = random[i];
     }
     return id;
+}
+
+/* The first byte of an id without a time. One with a time has it after the year 10800. */
+enum { NO_TIME = 0xff };
+
+struct fh_request_id fh_request_id_of(struct fh_slice provider, struct fh_slice theirs)
+{
+    struct fh_request_id id = {.bytes = {NO_TIME}};
+    struct fh_sha256_run run;
+
+    fh_sha256_begin(&run);
+    fh_sha256_add(&run, provider);
+    fh_sha256_add(&run, fh_slice("", 1)); /* a NUL: no name has one */
+    fh_sha256_add(&run, theirs);
+    struct fh_sha256 hash = fh_sha256_end(&run);
+
+    for (size_t i = 1; i < FH_REQUEST_ID_LEN; i++) {
+        id.bytes[i] = hash.bytes[i];
+    }
+    return id;
+}
+
+bool fh_request_id_has_time(const struct fh_request_id *id)
+{
+    return id->bytes[0] != NO_TIME;
 }
 
 uint64_t fh_request_id_us(const struct fh_request_id *id)
@@ -110,6 +137,12 @@ static const struct fh_slice void_names[] = {
 };
 static_assert(FH_LEN(void_names) == FH_VOID_REASONS, "table and enum agree");
 
+static const struct fh_slice service_names[] = {
+    [FH_SERVICE_STANDARD] = FH_LIT_INIT("standard"),
+    [FH_SERVICE_BATCH] = FH_LIT_INIT("batch"),
+};
+static_assert(FH_LEN(service_names) == FH_SERVICES, "table and enum agree");
+
 struct fh_slice fh_outcome_name(enum fh_outcome outcome)
 {
     FH_ASSERT(outcome < FH_OUTCOMES);
@@ -120,6 +153,12 @@ struct fh_slice fh_void_reason_name(enum fh_void_reason reason)
 {
     FH_ASSERT(reason < FH_VOID_REASONS);
     return void_names[reason];
+}
+
+struct fh_slice fh_service_name(enum fh_service service)
+{
+    FH_ASSERT(service < FH_SERVICES);
+    return service_names[service];
 }
 
 enum kind {
@@ -154,6 +193,7 @@ static const struct field intent_fields[] = {
     {.tag = 9, TEXT, INTENT(client_dialect), .max = FH_RECORD_TEXT_MAX},
     {.tag = 10, TEXT, INTENT(provider_dialect), .max = FH_RECORD_TEXT_MAX},
     {.tag = 11, NUMBER, INTENT(body_bytes)},
+    {.tag = 12, WORD, INTENT(service), .max = FH_SERVICES - 1},
 };
 
 static const struct field settle_fields[] = {
@@ -171,6 +211,7 @@ static const struct field settle_fields[] = {
     {.tag = 12, WORD, SETTLE(loss_count), .max = UINT32_MAX},
     {.tag = 13, TEXT, SETTLE(losses), .max = FH_RECORD_LOSSES_MAX},
     {.tag = 14, FLAG, SETTLE(usage.estimated)},
+    {.tag = 15, WORD, SETTLE(unmetered), .max = UINT32_MAX},
     {.tag = 32, TOKENS, SETTLE(usage), .class = FH_TOKENS_INPUT},
     {.tag = 33, TOKENS, SETTLE(usage), .class = FH_TOKENS_CACHE_READ},
     {.tag = 34, TOKENS, SETTLE(usage), .class = FH_TOKENS_CACHE_WRITE_5M},
@@ -187,6 +228,7 @@ static const struct field void_fields[] = {
 
 static_assert(sizeof(enum fh_outcome) == sizeof(uint32_t), "a WORD");
 static_assert(sizeof(enum fh_void_reason) == sizeof(uint32_t), "a WORD");
+static_assert(sizeof(enum fh_service) == sizeof(uint32_t), "a WORD");
 
 struct fields {
     const struct field *row;

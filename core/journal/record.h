@@ -36,7 +36,8 @@ enum {
     FH_RECORD_MAX = 4096,        /* no payload is longer */
 };
 
-/* Sorts by time: 48 bits of calendar milliseconds, big-endian, then random ones. */
+/* Sorts by time: 48 bits of calendar milliseconds, big-endian, then random ones. One that was made
+ * of a provider's own id has no time in it, and sorts behind all that have. */
 struct fh_request_id {
     uint8_t bytes[FH_REQUEST_ID_LEN];
 };
@@ -45,7 +46,14 @@ struct fh_request_id {
 struct fh_request_id fh_request_id(uint64_t calendar_us,
                                    const uint8_t random[FH_REQUEST_ID_RANDOM_LEN]);
 
-/* fh_request_id_us is the calendar time in an id, whole milliseconds. */
+/* fh_request_id_of makes the id of what a provider calls `theirs`: always the same of the same, so
+ * that what is read twice is booked once. `provider` is our name for the place. */
+struct fh_request_id fh_request_id_of(struct fh_slice provider, struct fh_slice theirs);
+
+/* fh_request_id_has_time says whether an id was made of a time. */
+bool fh_request_id_has_time(const struct fh_request_id *id);
+
+/* fh_request_id_us is the calendar time in an id that has one, whole milliseconds. */
 uint64_t fh_request_id_us(const struct fh_request_id *id);
 
 /* fh_request_id_print writes `req_` and Crockford's base 32, lower case, and a NUL. */
@@ -61,6 +69,14 @@ enum fh_record_type {
     FH_RECORD_VOID = 3,
 };
 
+/* What a request was served as, where that makes a price of its own. Numbers are part of the file
+ * format. */
+enum fh_service {
+    FH_SERVICE_STANDARD,
+    FH_SERVICE_BATCH, /* a part of a batch; intent and settle were written when its result passed */
+    FH_SERVICES,
+};
+
 /* About to be sent to a provider. */
 struct fh_intent {
     struct fh_request_id id;
@@ -73,6 +89,7 @@ struct fh_intent {
     struct fh_slice provider, upstream_model;
     struct fh_slice client_dialect, provider_dialect;
     uint64_t body_bytes; /* of the client's request */
+    enum fh_service service;
 };
 
 /* How a request that reached a provider ended. */
@@ -99,6 +116,7 @@ struct fh_settle {
     uint32_t finish;                     /* enum fh_finish */
     uint32_t loss_count;                 /* fields that the translation could not carry */
     struct fh_slice losses;              /* as fh_loss_print gives them */
+    uint32_t unmetered;                  /* results of a batch that passed unbooked */
 };
 
 /* Why nothing of a request reached a provider. */
@@ -116,9 +134,10 @@ struct fh_void {
     enum fh_void_reason reason;
 };
 
-/* Words for both enums, as tables and JSON show them: "client_gone". */
+/* Words for the enums, as tables and JSON show them: "client_gone". */
 struct fh_slice fh_outcome_name(enum fh_outcome outcome);
 struct fh_slice fh_void_reason_name(enum fh_void_reason reason);
+struct fh_slice fh_service_name(enum fh_service service);
 
 /* fh_encode_intent and its kin append a payload. Text that is not UTF-8 becomes "?".
  *

@@ -23,6 +23,7 @@ static struct fh_intent an_intent(void)
         .client_dialect = FH_LIT("anthropic"),
         .provider_dialect = FH_LIT("openai_chat"),
         .body_bytes = 1536,
+        .service = FH_SERVICE_BATCH,
     };
 }
 
@@ -44,6 +45,7 @@ static struct fh_settle a_settle(void)
         .finish = 3,
         .loss_count = 1,
         .losses = FH_LIT("/messages/0/cache_control"),
+        .unmetered = 2,
     };
 
     fh_usage_set(&s.usage, FH_TOKENS_INPUT, 0); /* zero is a value */
@@ -114,6 +116,24 @@ static void test_id_sorts_by_time(void **state)
     assert_text(fh_cstr(newer), older);
 }
 
+static void test_id_of_a_provider_has_no_time(void **state)
+{
+    struct fh_request_id id = fh_request_id_of(FH_LIT("claude"), FH_LIT("msg_1"));
+    struct fh_request_id again = fh_request_id_of(FH_LIT("claude"), FH_LIT("msg_1"));
+    struct fh_request_id other = fh_request_id_of(FH_LIT("claudem"), FH_LIT("sg_1"));
+    struct fh_request_id late = fh_request_id(UINT64_C(250000000000000000), random_bytes);
+    char text[FH_REQUEST_ID_TEXT_LEN + 1];
+
+    FH_UNUSED(state);
+    assert_memory_equal(id.bytes, again.bytes, sizeof(id.bytes));
+    assert_memory_not_equal(id.bytes, other.bytes, sizeof(id.bytes));
+    assert_false(fh_request_id_has_time(&id));
+    assert_true(fh_request_id_has_time(&late));
+    assert_true(memcmp(late.bytes, id.bytes, sizeof(id.bytes)) < 0);
+    fh_request_id_print(&id, text); /* stands in journals: it must never change */
+    assert_text(fh_cstr(text), "req_7zyncd4kzjc68psmd0evbmdkfd");
+}
+
 static void test_id_refuses(void **state)
 {
     static const char *const rows[] = {
@@ -159,6 +179,7 @@ static void test_intent_comes_back(void **state)
     assert_text(got.intent.client_dialect, "anthropic");
     assert_text(got.intent.provider_dialect, "openai_chat");
     assert_int_equal(got.intent.body_bytes, 1536);
+    assert_text(fh_service_name(got.intent.service), "batch");
     assert_true(fh_intent_is_first(bytes));
     r.intent.attempt = 257;
     assert_false(fh_intent_is_first(encoded(arena, &r)));
@@ -184,6 +205,7 @@ static void test_settle_comes_back(void **state)
     assert_int_equal(got.settle.finish, 3);
     assert_int_equal(got.settle.loss_count, 1);
     assert_text(got.settle.losses, "/messages/0/cache_control");
+    assert_int_equal(got.settle.unmetered, 2);
     assert_true(got.settle.usage.estimated);
     assert_true(fh_usage_has(&got.settle.usage, FH_TOKENS_INPUT));
     assert_int_equal(got.settle.usage.count[FH_TOKENS_INPUT], 0);
@@ -310,6 +332,8 @@ static void test_decodes_only_what_it_would_write(void **state)
         {"empty text", FH_RECORD_SETTLE, FH_E_SYNTAX, FH_LIT_INIT(HEAD "\4\0\0")},
         {"intent without attempt", FH_RECORD_INTENT, FH_E_SYNTAX, FH_LIT_INIT(HEAD)},
         {"bare intent", FH_RECORD_INTENT, FH_OK, FH_LIT_INIT(HEAD "\1\1\0\1")},
+        {"no such service", FH_RECORD_INTENT, FH_E_SYNTAX,
+         FH_LIT_INIT(HEAD "\1\1\0\1\x0c\1\0\2")},
     };
 
     FH_UNUSED(state);
@@ -328,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_id_text),
         cmocka_unit_test(test_id_sorts_by_time),
+        cmocka_unit_test(test_id_of_a_provider_has_no_time),
         cmocka_unit_test(test_id_refuses),
         cmocka_unit_test(test_intent_comes_back),
         cmocka_unit_test(test_settle_comes_back),

@@ -54,6 +54,13 @@ static const struct fh_provider_embedding embeddings[] = {
 #undef X
 };
 
+static const struct fh_provider_native natives[] = {
+#define X(at, speaks, begins) \
+    {.kind = FH_PROVIDER_##at, .dialect = FH_DIALECT_##speaks, .path = FH_LIT_INIT(begins)},
+    FH_PROVIDER_NATIVES(X)
+#undef X
+};
+
 const struct fh_provider_preset *fh_provider_preset(enum fh_provider_kind kind)
 {
     FH_ASSERT(kind < FH_PROVIDER_KINDS);
@@ -109,6 +116,27 @@ const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provid
         }
     }
     return NULL;
+}
+
+const struct fh_provider_native *fh_provider_native(enum fh_provider_kind kind,
+                                                    enum fh_dialect_id dialect)
+{
+    for (size_t i = 0; i < FH_LEN(natives); i++) {
+        if (natives[i].kind == kind && natives[i].dialect == dialect) {
+            return &natives[i];
+        }
+    }
+    return NULL;
+}
+
+bool fh_provider_keeps(enum fh_provider_kind kind)
+{
+    for (size_t i = 0; i < FH_LEN(natives); i++) {
+        if (natives[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void fh_provider_fill(struct fh_buf *out, struct fh_slice text,

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "chat/request.h"
+#include "dialect/embeddings/embeddings.h"
 #include "provider/credential.h"
 #include "provider/provider.def"
 #include "wire/frame.h"
@@ -80,22 +80,18 @@ struct fh_provider_chat {
     struct fh_slice models; /* a part of the names of models that are asked so; empty: all */
 };
 
-/* Shapes of embeddings: dialect/embeddings. */
-enum fh_embed_shape {
-    FH_EMBED_OPENAI,
-    FH_EMBED_MISTRAL,
-    FH_EMBED_GEMINI,     /* batchEmbedContents */
-    FH_EMBED_GEMINI_ONE, /* embedContent */
-    FH_EMBED_TITAN,      /* Amazon's, by InvokeModel */
-    FH_EMBED_COHERE,     /* Cohere's on Bedrock, by InvokeModel */
-    FH_EMBED_SHAPES,
-};
-
 struct fh_provider_embedding {
     enum fh_provider_kind kind;
     enum fh_embed_shape shape;
     struct fh_slice path;
     struct fh_slice models;
+};
+
+/* A place that keeps batches, files or stored answers for clients of a dialect. */
+struct fh_provider_native {
+    enum fh_provider_kind kind;
+    enum fh_dialect_id dialect;
+    struct fh_slice path; /* in place of the "/v1" with which clients begin */
 };
 
 enum fh_provider_state {
@@ -122,7 +118,7 @@ struct fh_provider {
     struct fh_slice tls_name; /* sent as SNI and verified */
     struct fh_slice ca_file;  /* empty: the system's */
     struct fh_slice
-        key_ref; /* env:NAME, file:PATH or state:NAME, never the secret; empty: none */
+        key_ref; /* env:NAME, file:PATH or state:PATH, never the secret; empty: none */
     struct fh_slice region;  /* of a cloud; may be empty */
     struct fh_slice project; /* Google's */
     uint32_t connect_timeout_ms;
@@ -154,6 +150,14 @@ FH_NODISCARD bool fh_provider_speaks(enum fh_provider_kind kind, enum fh_dialect
 /* fh_provider_embedding gives how a place is asked for embeddings; NULL: not at all. */
 const struct fh_provider_embedding *fh_provider_embedding(const struct fh_provider *provider,
                                                           struct fh_slice model);
+
+/* fh_provider_native gives how places of a kind are asked for what they keep for clients of a
+ * dialect; NULL: they keep nothing. */
+const struct fh_provider_native *fh_provider_native(enum fh_provider_kind kind,
+                                                    enum fh_dialect_id dialect);
+
+/* fh_provider_keeps says whether they keep something for clients of any dialect. */
+FH_NODISCARD bool fh_provider_keeps(enum fh_provider_kind kind);
 
 /* fh_provider_fill appends a template with its {region}, {project} and {model} filled in:
  * percent-encoded, but for '@', which Google wants raw. */

@@ -105,12 +105,44 @@ static void test_paths(void **state)
     assert_text(fh_provider_state_name(FH_PROVIDER_STARTING), "starting");
 }
 
+/* The bytes of such a call pass: its client has to speak as the place does. */
+static void test_who_keeps_for_whom(void **state)
+{
+    static const struct {
+        enum fh_provider_kind kind;
+        enum fh_dialect_id client;
+        const char *path; /* NULL: nothing is kept */
+    } rows[] = {
+        {FH_PROVIDER_ANTHROPIC, FH_DIALECT_ANTHROPIC, "/v1"},
+        {FH_PROVIDER_ANTHROPIC, FH_DIALECT_OPENAI_CHAT, NULL},
+        {FH_PROVIDER_OPENAI, FH_DIALECT_OPENAI_RESPONSES, ""},
+        {FH_PROVIDER_AZURE_OPENAI, FH_DIALECT_OPENAI_CHAT, ""},
+        {FH_PROVIDER_AZURE_FOUNDRY, FH_DIALECT_ANTHROPIC, NULL},
+        {FH_PROVIDER_OPENAI_COMPATIBLE, FH_DIALECT_OPENAI_CHAT, NULL},
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        const struct fh_provider_native *got = fh_provider_native(rows[i].kind, rows[i].client);
+
+        tap_context("row %zu", i);
+        assert_true((got == NULL) == (rows[i].path == NULL));
+        if (got != NULL) {
+            assert_text(got->path, rows[i].path);
+            assert_true(fh_provider_speaks(rows[i].kind, rows[i].client));
+        }
+    }
+    assert_true(fh_provider_keeps(FH_PROVIDER_AZURE_OPENAI));
+    assert_false(fh_provider_keeps(FH_PROVIDER_LOCAL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_usable),
         cmocka_unit_test(test_no_such_kind),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_who_keeps_for_whom),
     };
     return cmocka_run_group_tests_name("provider", tests, NULL, NULL);
 }

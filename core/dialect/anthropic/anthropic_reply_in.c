@@ -47,32 +47,36 @@ static void push_citations(const struct reading *r)
     }
 }
 
-/* Blocks that a model writes and that other dialects know: their members, of which the second must
- * be there and be a string. */
+/* Blocks that a model writes and that other dialects know: their members, of which those behind the
+ * type that are `needed` must be there and be strings. */
 enum { BLOCK_MEMBERS = 4 };
 
 static const struct form {
     enum fh_block_kind kind;
     struct fh_slice type;
     struct fh_slice members[BLOCK_MEMBERS];
-    size_t count;
+    size_t count, needed;
 } forms[] = {
     {FH_BLOCK_TEXT,
      FH_LIT_INIT("text"),
      {FH_LIT_INIT("type"), FH_LIT_INIT("text"), FH_LIT_INIT("citations")},
-     3},
+     3,
+     1},
     {FH_BLOCK_THINKING,
      FH_LIT_INIT("thinking"),
      {FH_LIT_INIT("type"), FH_LIT_INIT("thinking"), FH_LIT_INIT("signature")},
-     3},
+     3,
+     1},
     {FH_BLOCK_REDACTED,
      FH_LIT_INIT("redacted_thinking"),
      {FH_LIT_INIT("type"), FH_LIT_INIT("data")},
-     2},
+     2,
+     1},
     {FH_BLOCK_TOOL_CALL,
      FH_LIT_INIT("tool_use"),
      {FH_LIT_INIT("type"), FH_LIT_INIT("id"), FH_LIT_INIT("name"), FH_LIT_INIT("input")},
-     4},
+     4,
+     2},
 };
 
 static const struct form *form_of(struct fh_slice type)
@@ -93,6 +97,19 @@ static enum fh_rc wrong(struct fh_events *out, struct fh_complaint *why,
                                  fh_json_kind(got));
 }
 
+static enum fh_rc need_texts(const struct reading *r, const struct form *form)
+{
+    for (size_t i = 1; i <= form->needed; i++) {
+        struct fh_path place = {r->at, form->members[i], 0};
+        yyjson_val *needed = fh_json_get(r->block, form->members[i]);
+
+        if (!yyjson_is_str(needed)) {
+            return wrong(r->out, r->why, &place, "a string", needed);
+        }
+    }
+    return FH_OK;
+}
+
 /* push_content pushes what an opened block of a known form says at once. */
 static enum fh_rc push_content(const struct reading *r)
 {
@@ -109,10 +126,7 @@ static enum fh_rc push_content(const struct reading *r)
 
         return wrong(r->out, r->why, &place, "an object", input);
     } else if (r->kind == FH_BLOCK_TOOL_CALL && yyjson_obj_size(input) > 0) {
-        struct fh_buf text = fh_buf_in_arena(r->out->arena, SIZE_MAX / 4);
-
-        fh_json_append_val(&text, r->out->arena, input);
-        (void)push(r, FH_EVENT_ARGUMENTS, fh_buf_slice(&text));
+        (void)push(r, FH_EVENT_ARGUMENTS, fh_json_printed(r->out->arena, input));
     }
     return FH_OK;
 }
@@ -136,22 +150,16 @@ enum fh_rc fh_anthropic_open_block(struct fh_events *out, uint32_t index,
         push(&r, FH_EVENT_BLOCK_START, FH_NONE)->raw = block;
         return FH_OK;
     }
-    yyjson_val *needed = fh_json_get(block, form->members[1]);
-
-    if (!yyjson_is_str(needed)) {
-        struct fh_path place = {at, form->members[1], 0};
-
-        return wrong(out, why, &place, "a string", needed);
-    }
+    FH_TRY(need_texts(&r, form));
     struct fh_event *event = push(&r, FH_EVENT_BLOCK_START, FH_NONE);
 
     fh_extras_keep(&event->extras, out->arena, at, block, form->members, form->count);
     if (r.kind == FH_BLOCK_TOOL_CALL) {
-        event->id = fh_json_text(needed);
+        event->id = fh_json_text(fh_json_get(block, FH_LIT("id")));
         event->name = fh_json_text(fh_json_get(block, FH_LIT("name")));
         *has_arguments = yyjson_obj_size(fh_json_get(block, FH_LIT("input"))) > 0;
     } else if (r.kind == FH_BLOCK_REDACTED) {
-        event->text = fh_json_text(needed);
+        event->text = fh_json_text(fh_json_get(block, FH_LIT("data")));
         event->signer = FH_SIGNER_CLAUDE;
     }
     return push_content(&r);

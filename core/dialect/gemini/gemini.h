@@ -145,6 +145,8 @@ enum { FH_GEMINI_CHOICES_MAX = 8 }; /* candidateCount is no larger */
 struct fh_gemini_choice {
     bool open; /* a block is, `kind` */
     bool called, finished;
+    bool waits; /* it is finished, and others are not: that is told when all are */
+    struct fh_slice word;
     enum fh_block_kind kind;
     uint32_t next; /* index of the next block */
     uint64_t told; /* members beside the content that were told: bits, see gemini_reply_in.c */

@@ -91,10 +91,10 @@ static void add_extras(struct fh_reader *r, struct fh_block *block, const struct
                        const struct part *part, const struct fh_extras *extras)
 {
     struct fh_path thought = {.up = at, .key = FH_LIT("thought")};
+    bool thinks = block->kind == FH_BLOCK_THINKING || block->kind == FH_BLOCK_REDACTED;
 
     fh_extras_append(&block->extras, extras);
-    if (part->thought != NULL &&
-        !(block->kind == FH_BLOCK_THINKING && yyjson_is_true(part->thought))) {
+    if (part->thought != NULL && !(thinks && yyjson_is_true(part->thought))) {
         (void)fh_read_keep(r, &block->extras, &thought, part->thought);
     }
 }

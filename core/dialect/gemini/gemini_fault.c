@@ -10,8 +10,6 @@
 #include "dialect/gemini/gemini.h"
 #include "dialect/gemini/gemini_names.def"
 
-enum { QUOTE_MAX = 300 }; /* bytes of a body that we cannot read and quote */
-
 #define TYPE_URL "type.googleapis.com/google.rpc."
 
 static const struct {
@@ -88,24 +86,6 @@ void fh_gemini_read_fault(struct fh_fault *fault, yyjson_val *error)
     read_details(fault, fh_json_get(error, FH_LIT("details")));
 }
 
-/* first_line keeps what can be shown of a body that is no JSON. Bytes that are no ASCII text become
- * question marks: the body may be anything. */
-static struct fh_slice first_line(struct fh_arena *arena, struct fh_slice body)
-{
-    struct fh_buf line = fh_buf_in_arena(arena, QUOTE_MAX);
-
-    while (body.len > 0 && (body.ptr[0] == '\n' || body.ptr[0] == '\r')) {
-        body = fh_tail(body, 1);
-    }
-    body = fh_head(body, fh_min(fh_find(body, '\n'), QUOTE_MAX));
-    for (size_t i = 0; i < body.len; i++) {
-        bool plain = body.ptr[i] >= ' ' && body.ptr[i] < 0x7f;
-
-        fh_buf_byte(&line, plain ? body.ptr[i] : body.ptr[i] == '\r' ? ' ' : '?');
-    }
-    return fh_trim(fh_buf_slice(&line));
-}
-
 void fh_gemini_decode_fault(struct fh_fault *fault, struct fh_arena *arena, uint16_t status,
                             struct fh_slice body)
 {
@@ -120,13 +100,7 @@ void fh_gemini_decode_fault(struct fh_fault *fault, struct fh_arena *arena, uint
     }
     fault->message = fh_json_text(fh_json_get(root, FH_LIT("message")));
     if (fault->message.len == 0) {
-        fault->message = first_line(arena, body);
-    }
-    if (fault->message.len == 0) {
-        struct fh_buf sentence = fh_buf_in_arena(arena, QUOTE_MAX);
-
-        fh_buf_printf(&sentence, "the provider answered with status %u and no body", status);
-        fault->message = fh_buf_slice(&sentence);
+        fault->message = fh_fault_line(arena, body);
     }
 }
 

@@ -238,8 +238,8 @@ enum fh_rc fh_gemini_read_part(struct fh_gemini_answer *a, struct fh_events *out
     if (empty && part.text.ptr != NULL) {
         return FH_OK; /* the last chunk of many a stream */
     }
-    if (t.c->finished) {
-        return fh_read_refuse(r, at, "comes behind the end of its candidate");
+    if (t.c->finished || (a->finished && !a->whole)) {
+        return fh_read_refuse(r, at, "comes behind the end of the answer");
     }
     bool texts = part.text.ptr != NULL || (extras.first == NULL && part.signature.len > 0);
 

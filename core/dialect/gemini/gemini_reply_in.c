@@ -100,8 +100,8 @@ static void push_citations(struct fh_gemini_answer *a, struct fh_events *out, ui
     }
 }
 
-static void push_finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
-                        struct fh_slice word)
+static struct fh_event *push_finish(struct fh_gemini_answer *a, struct fh_events *out,
+                                    uint32_t choice, struct fh_slice word)
 {
     struct fh_gemini_choice *c = &a->choice[choice];
     struct fh_event *event = NULL;
@@ -115,6 +115,45 @@ static void push_finish(struct fh_gemini_answer *a, struct fh_events *out, uint3
     }
     c->finished = true;
     a->finished = true;
+    return event;
+}
+
+static bool all_finished(const struct fh_gemini_answer *a)
+{
+    for (size_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].next > 0 && !a->choice[i].finished) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* finish tells why a candidate ended, once all that have begun did: the end of the bytes behind a
+ * finish is the end of the answer, and must not be where one candidate is still speaking. */
+static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                   struct fh_slice word, const struct fh_extras *extras)
+{
+    struct fh_gemini_choice *c = &a->choice[choice];
+
+    c->finished = true;
+    c->waits = true;
+    c->word = fh_dup(a->arena, word);
+    if (!all_finished(a)) {
+        if (extras->first != NULL) { /* they live no longer than this chunk */
+            push_for(a, out, FH_EVENT_EXTRA, choice)->extras = *extras;
+        }
+        fh_gemini_close(a, out, choice);
+        return;
+    }
+    fh_gemini_close(a, out, choice);
+    for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
+        if (a->choice[i].waits) {
+            struct fh_event *event = push_finish(a, out, i, a->choice[i].word);
+
+            event->extras = i == choice ? *extras : event->extras;
+            a->choice[i].waits = false;
+        }
+    }
 }
 
 static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out,
@@ -167,8 +206,7 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
         return fh_read_refuse(r, at, "is finished twice");
     }
     if (said.finish_reason.len > 0) {
-        push_finish(a, out, (uint32_t)choice, said.finish_reason);
-        out->list[out->count - 1].extras = extras;
+        finish(a, out, (uint32_t)choice, said.finish_reason, &extras);
     } else if (extras.first != NULL) {
         push_for(a, out, FH_EVENT_EXTRA, (uint32_t)choice)->extras = extras;
     }
@@ -237,8 +275,7 @@ static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
         return;
     }
     if (reason.len > 0 && alone && !a->choice[0].finished) {
-        push_finish(a, out, 0, reason);
-        event = &out->list[out->count - 1];
+        event = push_finish(a, out, 0, reason);
         event->finish = FH_FINISH_REFUSAL;
     } else {
         event = push_for(a, out, FH_EVENT_EXTRA, 0);
@@ -297,8 +334,11 @@ static void push_error(struct fh_events *out, yyjson_val *error)
 static void finish_all(struct fh_gemini_answer *a, struct fh_events *out)
 {
     for (uint32_t i = 0; i < FH_GEMINI_CHOICES_MAX; i++) {
-        if (!a->choice[i].finished && a->choice[i].next > 0) {
-            push_finish(a, out, i, FH_NONE);
+        struct fh_gemini_choice *c = &a->choice[i];
+
+        if (c->waits || (!c->finished && c->next > 0)) {
+            (void)push_finish(a, out, i, c->word);
+            c->waits = false;
         }
     }
 }

@@ -25,23 +25,19 @@ struct gathered {
     yyjson_val *own_usage;
 };
 
-/* make_room counts candidates and blocks: events say their numbers. Numbers beyond how many events
- * there are belong to nothing. */
+/* make_room counts candidates and blocks: their numbers are dense, as far as nothing was dropped. */
 static void make_room(struct gathered *g, const struct fh_events *events)
 {
     for (size_t i = 0; i < events->count; i++) {
-        if (events->list[i].choice < events->count) {
-            g->count = fh_max(g->count, (size_t)events->list[i].choice + 1);
-        }
+        g->count = fh_max(g->count, (size_t)events->list[i].choice + 1);
     }
     g->choice = fh_arena_alloc(g->scratch, (g->count + 1) * sizeof(struct choice));
     for (size_t i = 0; i < events->count; i++) {
         const struct fh_event *e = &events->list[i];
+        struct choice *c = &g->choice[e->choice];
 
-        if (e->choice < g->count && e->kind == FH_EVENT_BLOCK_START &&
-            e->index < events->count) {
-            g->choice[e->choice].count =
-                fh_max(g->choice[e->choice].count, (size_t)e->index + 1);
+        if (e->kind == FH_EVENT_BLOCK_START) {
+            c->count = fh_max(c->count, (size_t)e->index + 1);
         }
     }
     for (size_t i = 0; i < g->count; i++) {
@@ -53,7 +49,7 @@ static void make_room(struct gathered *g, const struct fh_events *events)
 /* block_of gives the block that an event is about; NULL when it did not begin. */
 static struct block *block_of(struct gathered *g, const struct fh_event *e)
 {
-    if (e->choice >= g->count || e->index >= g->choice[e->choice].count) {
+    if (e->index >= g->choice[e->choice].count) {
         return NULL;
     }
     struct block *block = &g->choice[e->choice].block[e->index];
@@ -118,12 +114,12 @@ static void gather(struct gathered *g, const struct fh_event *e)
         break;
     case FH_EVENT_USAGE:
         fh_usage_merge(&g->usage, &e->usage);
-        g->own_usage = e->dialect == FH_DIALECT_GEMINI ? e->raw : NULL;
+        g->own_usage = e->dialect == FH_DIALECT_GEMINI && e->usage.seen == g->usage.seen
+                           ? e->raw
+                           : NULL;
         break;
     case FH_EVENT_FINISH:
-        if (e->choice < g->count) {
-            g->choice[e->choice].finish = e;
-        }
+        g->choice[e->choice].finish = e;
         break;
     default:
         gather_in_block(g, e);

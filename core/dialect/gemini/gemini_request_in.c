@@ -284,6 +284,6 @@ enum fh_rc fh_gemini_decode_request(struct fh_chat_request *req, struct fh_arena
     fh_chat_request_init(req, FH_DIALECT_GEMINI);
     FH_TRY(fh_read_document(&r, body, &root));
     FH_TRY(fh_gemini_read_object(&r, &FH_SHAPE(members), req, &req->extras, NULL, root));
-    (void)fh_take(&req->model, FH_LIT("models/"));
+    (void)!fh_take(&req->model, FH_LIT("models/"));
     return FH_OK;
 }

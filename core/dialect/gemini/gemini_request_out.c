@@ -209,6 +209,10 @@ enum fh_rc fh_gemini_encode_request(struct fh_buf *out, struct fh_arena *scratch
     fh_gemini_write_tools(&g.w, root);
     fh_gemini_write_tool_config(&g.w, root);
     fh_write_values(&g.w, fh_gemini_cells, root);
+    if (g.w.ours) { /* what only one of Google's two APIs takes */
+        fh_write_val(&g.w, root, "labels", req->value[FH_FIELD_METADATA]);
+        fh_write_val(&g.w, root, "store", req->value[FH_FIELD_STORE]);
+    }
     write_config(&g.w, root);
     write_tier(&g.w, root);
     fh_write_extras(&g.w, &req->extras, "", root);

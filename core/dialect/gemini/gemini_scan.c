@@ -49,14 +49,21 @@ static bool calls(yyjson_val *candidate)
     return found;
 }
 
+/* see_candidates takes the finish of the first candidate by number. */
 static void see_candidates(struct fh_watch *watch, yyjson_val *candidates)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(candidates);
+    uint64_t first = UINT64_MAX;
+    uint64_t place = 0;
+    bool said = watch->finish != FH_FINISH_UNKNOWN; /* by an earlier chunk */
 
-    for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *one = NULL; !said && (one = yyjson_arr_iter_next(&iter)) != NULL; place++) {
         struct fh_slice word = fh_json_text(fh_json_get(one, FH_LIT("finishReason")));
+        uint64_t number = place;
 
-        if (word.len > 0 && watch->finish == FH_FINISH_UNKNOWN) {
+        (void)!fh_json_u64(fh_json_get(one, FH_LIT("index")), &number);
+        if (word.len > 0 && number < first) {
+            first = number;
             watch->finish = fh_gemini_finish(word);
             if (watch->finish == FH_FINISH_STOP && calls(one)) {
                 watch->finish = FH_FINISH_TOOLS;

@@ -4,9 +4,9 @@
  *     [{…},\r\n{…}]
  *
  * Text goes out as it comes. A call, a picture and a signature wait until they are whole, since
- * clients take a part for whole; what may wait is bounded. Of another dialect's answer the reason why
- * it ended waits for the end: the counts may come behind it, and both are in the last chunk. The array
- * is closed only behind a proper end or an error.
+ * clients take a part for whole; what may wait is bounded. The reason why it ended waits for the end:
+ * to a client it is the end, and the counts may come behind it. The array is closed only behind a
+ * proper end or an error.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -29,7 +29,7 @@ struct held {
 /* Why a candidate ended, until it is written. */
 struct ending {
     struct ending *next;
-    struct fh_event finish; /* without extras: another dialect has none that we could write */
+    struct fh_event finish;
 };
 
 struct encoder {
@@ -37,7 +37,7 @@ struct encoder {
     struct fh_reply_frame frame;
     struct fh_slice id, model;
     struct held *held;
-    struct ending *first, *last;
+    struct ending *endings; /* by number of their candidates */
     struct fh_extras start; /* what Google said of the answer at its start, until it is written */
     struct fh_usage usage;
     struct fh_buf own_usage; /* what Google said of it, as JSON; empty: nothing */
@@ -303,7 +303,8 @@ static void on_usage(struct pen *pen, const struct fh_event *event)
     fh_usage_merge(&enc->usage, &event->usage);
     enc->usage_due = true;
     fh_buf_clear(&enc->own_usage);
-    if (pen->ours && event->raw != NULL) {
+    /* Google's own words, if they say all that was said before */
+    if (pen->ours && event->raw != NULL && event->usage.seen == enc->usage.seen) {
         fh_json_append_val(&enc->own_usage, pen->scratch, event->raw);
     }
     if (enc->own_usage.failed) {
@@ -330,22 +331,17 @@ static void write_ending(struct pen *pen, const struct fh_event *finish, bool la
 static void on_finish(struct pen *pen, const struct fh_event *event)
 {
     struct encoder *enc = pen->enc;
-
-    if (pen->ours) {
-        write_ending(pen, event, true);
-        return;
-    }
     struct ending *ending = fh_new(enc->arena, struct ending);
+    struct ending **link = &enc->endings;
 
-    ending->finish = *event;
-    ending->finish.extras = (struct fh_extras){0};
-    ending->finish.finish_word = fh_dup(enc->arena, event->finish_word);
-    if (enc->first == NULL) {
-        enc->first = ending;
-    } else {
-        enc->last->next = ending;
+    while (*link != NULL && (*link)->finish.choice <= event->choice) {
+        link = &(*link)->next;
     }
-    enc->last = ending;
+    ending->next = *link;
+    ending->finish = *event;
+    ending->finish.extras = keep(pen, &event->extras);
+    ending->finish.finish_word = fh_dup(enc->arena, event->finish_word);
+    *link = ending;
 }
 
 static void on_end(struct pen *pen)
@@ -355,14 +351,9 @@ static void on_end(struct pen *pen)
     while (enc->held != NULL) {
         release(pen, &enc->held);
     }
-    for (const struct ending *e = enc->first; e != NULL; e = e->next) {
+    for (const struct ending *e = enc->endings; e != NULL; e = e->next) {
+        pen->ours = e->finish.dialect == FH_DIALECT_GEMINI;
         write_ending(pen, &e->finish, e->next == NULL);
-    }
-    if (enc->usage_due) { /* Google counted behind the end */
-        struct fh_gemini_page page = fh_gemini_page(pen->scratch, pen->loss, pen->ours);
-
-        write_usage(pen, &page);
-        write_chunk(pen, &page);
     }
     if (enc->frame.framing == FH_FRAMING_LIST) {
         fh_buf_append(pen->out, enc->begun ? FH_LIT("]") : FH_LIT("[]"));

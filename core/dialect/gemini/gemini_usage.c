@@ -129,6 +129,13 @@ static void write_details(struct fh_writer *w, yyjson_mut_val *obj, const char *
     }
 }
 
+static bool has_input(const struct fh_usage *usage)
+{
+    return fh_usage_has(usage, FH_TOKENS_INPUT) || fh_usage_has(usage, FH_TOKENS_CACHE_READ) ||
+           fh_usage_has(usage, FH_TOKENS_CACHE_WRITE_5M) ||
+           fh_usage_has(usage, FH_TOKENS_CACHE_WRITE_1H);
+}
+
 void fh_gemini_write_usage(struct fh_writer *w, yyjson_mut_val *root,
                            const struct fh_usage *usage, yyjson_val *own)
 {
@@ -145,8 +152,12 @@ void fh_gemini_write_usage(struct fh_writer *w, yyjson_mut_val *root,
     }
     yyjson_mut_val *out = yyjson_mut_obj_add_obj(w->doc, root, "usageMetadata");
 
-    write_count(w, out, "promptTokenCount", input);
-    write_count(w, out, "candidatesTokenCount", minus(output, thoughts));
+    if (has_input(usage)) {
+        write_count(w, out, "promptTokenCount", input);
+    }
+    if (fh_usage_has(usage, FH_TOKENS_OUTPUT)) {
+        write_count(w, out, "candidatesTokenCount", minus(output, thoughts));
+    }
     write_count(w, out, "totalTokenCount", plus(input, output));
     if (fh_usage_has(usage, FH_TOKENS_CACHE_READ)) {
         write_count(w, out, "cachedContentTokenCount", usage->count[FH_TOKENS_CACHE_READ]);

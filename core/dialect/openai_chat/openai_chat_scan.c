@@ -118,6 +118,9 @@ void fh_openai_chat_scan_stream(struct fh_watch *watch, struct fh_arena *scratch
     struct fh_error error;
 
     watch->usage_only = false;
+    if (watch->ended) {
+        return; /* nothing of meaning follows */
+    }
     if (fh_eq(wire->data, FH_LIT("[DONE]"))) {
         watch->ended = true;
         return;

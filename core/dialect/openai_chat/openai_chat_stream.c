@@ -21,6 +21,7 @@ struct decoder {
     struct told told[FH_OPENAI_CHAT_REPEATED_MAX];
     uint32_t told_count;
     bool started;
+    bool ended; /* nothing of meaning follows */
 };
 
 static const struct fh_slice top_keys[] = {
@@ -196,11 +197,15 @@ enum fh_rc fh_openai_chat_decode_stream(void *decoder, struct fh_events *out,
     yyjson_val *root = NULL;
 
     out->dialect = dec->flavour->id;
+    if (dec->ended) {
+        return FH_OK;
+    }
     if (wire->data.len == 0) { /* a comment: the provider is alive */
         (void)fh_event_push(out, FH_EVENT_PING);
         return FH_OK;
     }
     if (fh_eq(wire->data, FH_LIT("[DONE]"))) {
+        dec->ended = true;
         fh_openai_chat_close(dec->turn, out);
         (void)fh_event_push(out, FH_EVENT_END);
         return FH_OK;

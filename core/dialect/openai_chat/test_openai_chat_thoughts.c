@@ -298,15 +298,16 @@ static void test_a_seal_hides_whose_it_is_and_nothing_else(void **state)
              .signer = rows[i].signer},
             {.kind = FH_EVENT_FINISH, .dialect = FH_DIALECT_ANTHROPIC},
         };
-        struct fh_event list[FH_LEN(events)];
-        struct fh_events told = {.arena = arena, .list = list, .count = FH_LEN(events)};
+        struct fh_events told = {.arena = arena};
         struct fh_reply_frame frame = story_frame_of(chat);
         struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
         struct fh_loss *loss = fh_new(arena, struct fh_loss);
         struct fh_events again = {.arena = arena};
         struct fh_complaint why;
 
-        memcpy(list, events, sizeof(events));
+        for (size_t e = 0; e < FH_LEN(events); e++) {
+            *fh_event_push(&told, events[e].kind) = events[e];
+        }
         loss->arena = arena;
         chat->encode_reply(&out, arena, &frame, &told, loss);
         tap_context("%.*s", FH_ARG(fh_buf_slice(&out)));

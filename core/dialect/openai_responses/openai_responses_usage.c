@@ -141,9 +141,11 @@ void fh_responses_print_usage(struct fh_buf *out, struct fh_arena *scratch,
     yyjson_mut_val *from = yyjson_mut_obj(w.doc);
     struct counts c = counts_of(usage);
 
-    fh_write_extras(&w, extras, "/usage", obj);
-    fh_write_extras(&w, extras, "/usage/input_tokens_details", in);
-    fh_write_extras(&w, extras, "/usage/output_tokens_details", from);
+    if (extras != NULL) {
+        fh_write_extras(&w, extras, "/usage", obj);
+        fh_write_extras(&w, extras, "/usage/input_tokens_details", in);
+        fh_write_extras(&w, extras, "/usage/output_tokens_details", from);
+    }
     add(w.doc, obj, "input_tokens", c.input);
     add(w.doc, in, "cached_tokens", c.cached);
     add(w.doc, in, "cache_write_tokens", c.written);

@@ -106,14 +106,19 @@ async function openai_chat(gw, model, q, stream) {
     ...(q.stop && { stop: [q.stop] }),
     ...(stream && { stream_options: { include_usage: true } }),
   };
+  /* the helper keeps the last of what it does not know: thinking is put together by hand */
+  let thought = '';
   const reply = stream
-    ? await client.chat.completions.stream(asked).finalChatCompletion()
+    ? await client.chat.completions
+        .stream(asked)
+        .on('chunk', (c) => (thought += c.choices[0]?.delta.reasoning_content ?? ''))
+        .finalChatCompletion()
     : await client.chat.completions.create(asked);
   const { message, finish_reason } = reply.choices[0];
   const stops = { stop: 'end', length: 'length', tool_calls: 'tools', content_filter: 'refusal' };
   return {
     text: message.content ?? '',
-    thinking: message.reasoning_content ?? '',
+    thinking: stream ? thought : (message.reasoning_content ?? ''),
     signature: message.reasoning_details?.find((d) => d.signature)?.signature,
     calls: (message.tool_calls ?? []).map((c) => ({
       id: c.id,

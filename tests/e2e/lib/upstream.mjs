@@ -16,7 +16,7 @@ import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atEnd } from './cleanup.mjs';
 import { anthropicEvents, anthropicReply, openaiEvents, openaiReply } from './wire.mjs';
-import { dialectOf, isStreamed, wires } from './wires.mjs';
+import { dialectOf, isStreamed, wireOf } from './wires.mjs';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 
@@ -227,7 +227,7 @@ export const say =
 export const speak =
   (content, more = {}) =>
   (ask) => {
-    const wire = wires[ask.wire];
+    const wire = wireOf(ask);
     if (!isStreamed(ask)) return json(200, wire.reply(content, more), more.headers);
     const include = ask.body?.stream_options?.include_usage === true;
     const list = wire.events(content, { includeUsage: include, ...more });
@@ -238,7 +238,7 @@ export const speak =
 export const decline =
   (status, message = `the provider says ${status}`, more = {}) =>
   (ask) => {
-    const wire = wires[ask.wire];
+    const wire = wireOf(ask);
     const headers = { ...wire.faultHeaders?.(status), ...more.headers };
     return json(status, wire.fault(status, message), headers);
   };
@@ -248,7 +248,7 @@ export const decline =
 export const breakOff =
   (writes, content, message = 'the provider broke') =>
   (ask) => {
-    const wire = wires[ask.wire];
+    const wire = wireOf(ask);
     const list = wire.events(content, { includeUsage: false }).slice(0, writes);
     const headers = { 'content-type': wire.type };
     if (wire.broken) return events([...list, wire.broken(message)], { headers });

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 import { anthropicEvents, anthropicReply, openaiEvents, openaiReply } from './wire.mjs';
-import { bedrockEvents, bedrockReply, exceptionFrame } from './wire-bedrock.mjs';
+import { bedrockEvents, bedrockReply, chunkFrame, exceptionFrame } from './wire-bedrock.mjs';
 import { geminiEvents, geminiReply } from './wire-gemini.mjs';
 import { mistralEvents, mistralReply } from './wire-mistral.mjs';
 import { responsesEvents, responsesReply } from './wire-responses.mjs';
@@ -14,11 +14,20 @@ const openaiFault = (status, message) => ({
   error: { message, type: status < 500 ? 'invalid_request_error' : 'server_error', param: null, code: null },
 });
 
+const anthropicTypes = {
+  400: 'invalid_request_error',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+  529: 'overloaded_error',
+};
+
+const geminiNames = { 400: 'INVALID_ARGUMENT', 429: 'RESOURCE_EXHAUSTED', 503: 'UNAVAILABLE' };
+
 /* `path` tells a request of the dialect by where it goes; `place` is a provider that speaks it, at a
  * scripted upstream; `broken` is how a stream of it says that it failed. */
 export const wires = {
   anthropic: {
-    path: /\/messages/,
+    path: /\/messages|:(streamR|r)awPredict/,
     place: (url) => ({ kind: 'anthropic_compatible', url, key: 'env:ANT_KEY' }),
     model: 'up-ant',
     type: SSE,
@@ -26,7 +35,7 @@ export const wires = {
     events: anthropicEvents,
     fault: (status, message) => ({
       type: 'error',
-      error: { type: status === 529 ? 'overloaded_error' : status === 429 ? 'rate_limit_error' : 'api_error', message },
+      error: { type: anthropicTypes[status] ?? 'api_error', message },
       request_id: 'req_up1',
     }),
     broken: (message) =>
@@ -60,7 +69,13 @@ export const wires = {
   },
   bedrock: {
     path: /\/converse/,
-    place: (url) => ({ kind: 'bedrock', url, region: 'eu-north-1', key: 'env:AWS_BEARER' }),
+    place: (url) => ({
+      kind: 'bedrock',
+      dialect: 'bedrock',
+      url,
+      region: 'eu-north-1',
+      key: 'env:AWS_BEARER',
+    }),
     model: 'anthropic.claude-up-v1:0',
     type: 'application/vnd.amazon.eventstream',
     reply: bedrockReply,
@@ -79,7 +94,7 @@ export const wires = {
     reply: geminiReply,
     events: geminiEvents,
     fault: (status, message) => ({
-      error: { code: status, message, status: status === 429 ? 'RESOURCE_EXHAUSTED' : status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL' },
+      error: { code: status, message, status: geminiNames[status] ?? 'INTERNAL' },
     }),
     broken: (message) =>
       `data: ${JSON.stringify({ error: { code: 503, message, status: 'UNAVAILABLE' } })}\r\n\r\n`,
@@ -96,12 +111,28 @@ export const wires = {
   },
 };
 
+/* Claude by InvokeModel: Anthropic's dialect, wrapped as Bedrock wraps it. */
+export const invoke = {
+  ...wires.bedrock,
+  path: /\/invoke/,
+  reply: (content, more) => anthropicReply(content, { model: 'claude-up', ...more }),
+  events: (content, more) =>
+    anthropicEvents(content, { model: 'claude-up', ...more }).map((event) =>
+      chunkFrame(JSON.parse(event.slice(event.indexOf('data: ') + 6))),
+    ),
+};
+
 /* dialectOf tells the dialect of a request by its path. */
 export const dialectOf = (path) =>
   wires.mistral.path.test(path)
     ? 'mistral'
+    : invoke.path.test(path)
+    ? 'invoke'
     : (Object.keys(wires).find((name) => wires[name].path.test(path)) ?? 'openai_chat');
+
+/* wireOf gives how a request of the scripted provider is answered. */
+export const wireOf = (ask) => (ask.wire === 'invoke' ? invoke : wires[ask.wire]);
 
 /* Whether a stream is asked for stands in the body of some dialects, in the path of others. */
 export const isStreamed = (ask) =>
-  /converse-stream|streamGenerateContent/.test(ask.path) || ask.body?.stream === true;
+  /converse-stream|with-response-stream|streamGenerateContent|streamRawPredict/.test(ask.path) || ask.body?.stream === true;
