@@ -86,6 +86,7 @@ static struct fh_slice translated(const struct way *way, struct fh_slice wire, s
     const struct fh_settling s = settling(way);
     enum fh_step got = FH_STEP_MORE;
     bool over = false;
+    bool finished = false;
     struct fh_frame event;
 
     *failed = true;
@@ -101,6 +102,7 @@ static struct fh_slice translated(const struct way *way, struct fh_slice wire, s
             over = way->from->decode_stream(decoder, &events, &event, &why) != FH_OK;
             for (size_t i = 0; i < events.count && !over; i++) {
                 *failed = events.list[i].kind != FH_EVENT_END;
+                finished = finished || events.list[i].kind == FH_EVENT_FINISH;
                 over = !*failed || events.list[i].kind == FH_EVENT_ERROR;
                 if (fh_settle_event(&s, seen, &events.list[i])) {
                     way->to->encode_stream(encoder, &out, way->arena, &events.list[i],
@@ -108,6 +110,16 @@ static struct fh_slice translated(const struct way *way, struct fh_slice wire, s
                 }
             }
         }
+    }
+    bool last = !over && finished && way->from->ends_with_bytes && got != FH_STEP_ERROR &&
+                fh_frames_at_boundary(frames);
+    /* what tells a client: the end of the bytes is one, or it broke off */
+    struct fh_event end = {.kind = last ? FH_EVENT_END : FH_EVENT_ERROR,
+                           .fault = {.message = FH_LIT("it broke off")}};
+
+    if (*failed) {
+        way->to->encode_stream(encoder, &out, way->arena, &end, way->loss);
+        *failed = !last;
     }
     fh_frames_fini(frames);
     FH_ASSERT(!out.failed);
