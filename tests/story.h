@@ -312,7 +312,8 @@ static inline const struct fh_dialect *story_other(struct fh_slice *what, struct
     return other;
 }
 
-static inline void story_case(struct fh_buf *out, struct fh_arena *arena, const struct vector *v)
+static inline void story_case(struct fh_buf *out, struct fh_arena *arena,
+                              const struct vector *v)
 {
     struct fh_slice what = v->kind;
     const struct fh_dialect *from = story_other(&what, FH_LIT(" from "));

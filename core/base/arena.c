@@ -141,10 +141,14 @@ void fh_arena_trim(struct fh_arena *arena)
 
 void fh_arena_wipe(struct fh_arena *arena)
 {
-    for (struct chunk *chunk = arena->newest; chunk != NULL; chunk = chunk->next) {
+    struct chunk *chunk = arena->newest;
+
+    for (; chunk != arena->first; chunk = chunk->next) {
         UNPOISON(chunk->bytes, chunk->size);
         explicit_bzero(chunk->bytes, chunk->size);
     }
+    UNPOISON(chunk->bytes, chunk->size);
+    explicit_bzero(chunk->bytes, chunk->size);
     fh_arena_trim(arena);
 }
 

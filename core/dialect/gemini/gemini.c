@@ -58,7 +58,7 @@ struct fh_slice fh_gemini_call_id(struct fh_arena *arena, struct fh_slice own, u
  * the elements of a list, blanks mean nothing. */
 void fh_gemini_encode_ping(struct fh_buf *out, enum fh_framing framing)
 {
-    fh_buf_append(out, framing == FH_FRAMING_LIST ? FH_LIT("\r\n") : FH_LIT("\r\n\r\n"));
+    fh_buf_append(out, framing == FH_FRAMING_LIST ? FH_LIT("\r\n") : FH_LIT("\n\n"));
 }
 
 const struct fh_dialect fh_dialect_gemini = {
