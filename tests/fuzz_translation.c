@@ -1,6 +1,6 @@
-/* fuzz_translation.c: what one dialect decodes and the ledgers settle, another one can write, and what
- * it wrote it can read again. The first byte picks the source, the second the target, the third the
- * cut; the rest is a request, an answer and a stream of the source.
+/* fuzz_translation.c: what one dialect decodes and the ledgers settle, another one can write, and
+ * what it wrote it can read again. The first byte picks the source, the second the target, the
+ * third the cut; the rest is a request, an answer and a stream of the source.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz_dialect.h"
 

@@ -198,7 +198,8 @@ static void test_openapi_is_said_as_json_schema(void **state)
          "\"minItems\":\"2\",\"maxItems\":3,\"minLength\":\"x\"}",
          "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
          "\"minItems\":2,\"maxItems\":3,\"minLength\":\"x\"}"},
-        {"{\"type\":\"TYPE_UNSPECIFIED\",\"format\":\"enum\",\"example\":{\"type\":\"STRING\"}}",
+        {"{\"type\":\"TYPE_UNSPECIFIED\",\"format\":\"enum\",\"example\":{\"type\":\"STRING\"}"
+         "}",
          "{\"examples\":[{\"type\":\"STRING\"}]}"},
         {"{\"type\":\"STRING\",\"format\":\"date-time\",\"propertyOrdering\":[\"a\"]}",
          "{\"type\":\"string\",\"format\":\"date-time\"}"},
