@@ -157,6 +157,7 @@ const struct fh_policy_limits *ngx_http_freehold_policy_limits(
 void ngx_http_freehold_policy_key(ngx_http_freehold_ctx_t *ctx, const struct fh_want *want);
 void ngx_http_freehold_policy_route(ngx_http_freehold_ctx_t *ctx, struct fh_slice model);
 void ngx_http_freehold_policy_models(ngx_http_freehold_ctx_t *ctx);
+void ngx_http_freehold_policy_places(ngx_http_freehold_ctx_t *ctx);
 ngx_int_t ngx_http_freehold_policy_ready(struct fh_buf *json);
 
 /* upstream */

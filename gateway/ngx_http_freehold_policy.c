@@ -36,6 +36,9 @@ struct ngx_http_freehold_generation_s {
     struct fh_provider        **providers;
     size_t                      nproviders;
 
+    struct fh_target           *places;     /* those that keep things, in the config's order */
+    size_t                      nplaces;
+
     struct fh_secrets          *secrets;
     struct fh_slice            *keys;       /* of the providers, lent by secrets */
     const char                **errors;
@@ -46,6 +49,10 @@ static ngx_http_freehold_generation_t *ngx_http_freehold_policy_load(
     struct fh_policy_reader *reader, ngx_log_t *log);
 static void ngx_http_freehold_policy_load_models(ngx_http_freehold_generation_t *g,
     struct fh_policy_reader *reader, ngx_log_t *log);
+static void ngx_http_freehold_policy_load_places(ngx_http_freehold_generation_t *g,
+    struct fh_policy_reader *reader, ngx_log_t *log);
+static void ngx_http_freehold_policy_target(ngx_http_freehold_generation_t *g, size_t provider,
+    struct fh_target *target);
 static ssize_t ngx_http_freehold_policy_provider(ngx_http_freehold_generation_t *g,
     struct fh_policy_reader *reader, struct fh_slice name, ngx_log_t *log);
 
@@ -144,6 +151,7 @@ ngx_http_freehold_policy_load(struct fh_policy_reader *reader, ngx_log_t *log)
     g->errors = fh_arena_alloc(arena, NGX_HTTP_FREEHOLD_PROVIDERS_MAX * sizeof(*g->errors));
 
     ngx_http_freehold_policy_load_models(g, reader, log);
+    ngx_http_freehold_policy_load_places(g, reader, log);
 
     return g;
 }
@@ -181,14 +189,60 @@ ngx_http_freehold_policy_load_models(ngx_http_freehold_generation_t *g,
             m->target[i].model = fh_dup(g->arena, model.routes[i].model);
 
             if (p >= 0) {
-                m->target[i].provider = g->providers[p];
-                m->target[i].secret = g->keys[p];
-                m->target[i].secret_error = g->errors[p];
+                ngx_http_freehold_policy_target(g, p, &m->target[i]);
             }
         }
 
         m->count = model.route_count;
     }
+}
+
+
+/*
+ * Lists the providers to which calls go that name no model.  They may have routes as well, or none.
+ */
+
+static void
+ngx_http_freehold_policy_load_places(ngx_http_freehold_generation_t *g,
+    struct fh_policy_reader *reader, ngx_log_t *log)
+{
+    size_t              n;
+    ssize_t             p;
+    struct fh_slice     names, name, rest;
+    struct fh_provider  found;
+
+    if (fh_policy_reader_providers(reader, &names) != FH_OK) {
+        return;
+    }
+
+    for (n = 0, rest = names; fh_policy_next_name(&rest, &name); n++) { /* void */ }
+
+    g->places = fh_arena_alloc(g->arena, (n + 1) * sizeof(*g->places));
+
+    while (fh_policy_next_name(&names, &name)) {
+
+        if (fh_policy_reader_provider(reader, name, &found) != FH_OK
+            || !fh_provider_keeps(found.kind))
+        {
+            continue;
+        }
+
+        p = ngx_http_freehold_policy_provider(g, reader, name, log);
+
+        if (p >= 0) {
+            ngx_http_freehold_policy_target(g, p, &g->places[g->nplaces++]);
+        }
+    }
+}
+
+
+static void
+ngx_http_freehold_policy_target(ngx_http_freehold_generation_t *g, size_t provider,
+    struct fh_target *target)
+{
+    target->provider = g->providers[provider];
+    target->secret = g->keys[provider];
+    target->secret_error = g->errors[provider];
 }
 
 
@@ -337,6 +391,15 @@ ngx_http_freehold_policy_models(ngx_http_freehold_ctx_t *ctx)
     }
 
     fh_exchange_models(ctx->exchange, names, g->nmodels);
+}
+
+
+void
+ngx_http_freehold_policy_places(ngx_http_freehold_ctx_t *ctx)
+{
+    ngx_http_freehold_generation_t  *g = ctx->generation;
+
+    fh_exchange_places(ctx->exchange, g->places, g->nplaces);
 }
 
 

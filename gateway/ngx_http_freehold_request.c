@@ -111,8 +111,10 @@ ngx_http_freehold_head(ngx_http_request_t *r, struct fh_client_head *head)
         { ngx_string("anthropic-version"),
           offsetof(struct fh_client_head, anthropic_version) },
         { ngx_string("anthropic-beta"), offsetof(struct fh_client_head, anthropic_beta) },
+        { ngx_string("content-type"), offsetof(struct fh_client_head, content_type) },
         { ngx_string("x-freehold-translation"),
           offsetof(struct fh_client_head, translation) },
+        { ngx_string("x-freehold-provider"), offsetof(struct fh_client_head, provider) },
     };
 
     /* what was sent, percent signs and all; a proxy's absolute form is taken apart by nginx */
@@ -286,6 +288,10 @@ ngx_http_freehold_carry_out(ngx_http_freehold_ctx_t *ctx, struct fh_want *want)
 
     case FH_WANT_MODELS:
         ngx_http_freehold_policy_models(ctx);
+        break;
+
+    case FH_WANT_PLACES:
+        ngx_http_freehold_policy_places(ctx);
         break;
 
     case FH_WANT_JOURNAL:

@@ -10,9 +10,8 @@
  *     == request from NAME: title    a request of dialect NAME as a body of ours, losses below
  *     == reply from NAME: title      a reply of NAME as a client of ours gets it, losses below
  *     == stream from NAME: title     the same, streamed
+ *     == request to NAME: title      a request of ours as a body of NAME, and so on
  *     == gives
- *
- * Files whose names start with "fields" have another form and are read elsewhere.
  *
  * Streams of event-stream framing are written as lines `type JSON`, `!type JSON` for exceptions, in
  * vectors and in what they give: frame_lines.h. Files named fields*.tv are read by others.
@@ -276,26 +275,57 @@ static inline void story_on_own(struct fh_buf *out, struct fh_arena *arena,
     }
 }
 
-static inline void story_on_other(struct fh_buf *out, struct fh_arena *arena,
-                                  const struct vector *v, struct fh_slice what,
-                                  const struct fh_dialect *from)
+static inline void story_on_pair(struct fh_buf *out, struct fh_arena *arena,
+                                 const struct vector *v, struct fh_slice what,
+                                 const struct fh_dialect *from, const struct fh_dialect *to)
 {
     struct fh_loss *loss = fh_new(arena, struct fh_loss);
 
     if (fh_eq(what, FH_LIT("request"))) {
-        if (!story_translate(out, arena, from, story_dialect, v->wire, loss)) {
+        if (!story_translate(out, arena, from, to, v->wire, loss)) {
             return;
         }
     } else if (fh_eq(what, FH_LIT("reply"))) {
-        story_reply(out, arena, from, story_dialect, v->wire, loss);
+        story_reply(out, arena, from, to, v->wire, loss);
     } else {
-        struct story_stream t = story_run(arena, from, story_dialect,
-                                          story_wire(from, arena, v->wire), SIZE_MAX, loss);
+        struct story_stream t =
+            story_run(arena, from, to, story_wire(from, arena, v->wire), SIZE_MAX, loss);
 
         assert_true(fh_eq(what, FH_LIT("stream")));
-        fh_buf_append(out, story_shown(story_dialect, arena, fh_buf_slice(&t.wire)));
+        fh_buf_append(out, story_shown(to, arena, fh_buf_slice(&t.wire)));
     }
     story_losses(out, loss);
+}
+
+/* story_other finds the dialect that a section names behind `word`, which is " from " or " to ". */
+static inline const struct fh_dialect *story_other(struct fh_slice *what, struct fh_slice word)
+{
+    size_t at = fh_search(*what, word);
+
+    if (at == what->len) {
+        return NULL;
+    }
+    const struct fh_dialect *other = fh_dialect_by_name(fh_tail(*what, at + word.len));
+
+    assert_non_null(other);
+    *what = fh_head(*what, at);
+    return other;
+}
+
+static inline void story_case(struct fh_buf *out, struct fh_arena *arena,
+                              const struct vector *v)
+{
+    struct fh_slice what = v->kind;
+    const struct fh_dialect *from = story_other(&what, FH_LIT(" from "));
+    const struct fh_dialect *to = story_other(&what, FH_LIT(" to "));
+
+    if (from != NULL) {
+        story_on_pair(out, arena, v, what, from, story_dialect);
+    } else if (to != NULL) {
+        story_on_pair(out, arena, v, what, story_dialect, to);
+    } else {
+        story_on_own(out, arena, v);
+    }
 }
 
 /* story_stripped drops empty lines at the end: they are there for the reader. */
@@ -311,18 +341,8 @@ static inline void story_check(struct fh_arena *arena, const struct vector *v)
 {
     struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
     struct fh_slice want[] = {story_stripped(v->want), FH_LIT("\0")};
-    struct fh_slice name = v->kind;
-    size_t at = fh_search(name, FH_LIT(" from "));
 
-    if (at < name.len) {
-        const struct fh_dialect *from =
-            fh_dialect_by_name(fh_tail(name, at + FH_LIT(" from ").len));
-
-        assert_non_null(from);
-        story_on_other(&out, arena, v, fh_head(name, at), from);
-    } else {
-        story_on_own(&out, arena, v);
-    }
+    story_case(&out, arena, v);
     assert_text(story_stripped(fh_buf_slice(&out)),
                 (const char *)fh_concat(arena, want, FH_LEN(want)).ptr);
 }

@@ -125,7 +125,8 @@ static inline void trace_event(struct fh_buf *out, struct fh_arena *scratch,
         fh_buf_printf(out, "citations %u", e->index);
         break;
     case FH_EVENT_EXTRA:
-        fh_buf_printf(out, "extra %u%s%.*s", e->index, e->name.len > 0 ? " " : "", FH_ARG(e->name));
+        fh_buf_printf(out, "extra %u%s%.*s", e->name.len > 0 ? e->item : e->index,
+                      e->name.len > 0 ? " " : "", FH_ARG(e->name));
         break;
     case FH_EVENT_BLOCK_STOP:
         fh_buf_printf(out, "stop ");

@@ -31,7 +31,8 @@ static inline float fh_float32_of_bits(uint32_t bits)
 }
 
 /* fh_float32_print appends the shortest JSON number that lies nearer to `value` than to any other
- * float32: every parser reads it as `value`. (Numbers below 1.2e-38 get nine digits, needed or not.)
+ * float32: every parser reads it as `value`. (Numbers below 1.2e-38 get nine digits, needed or
+ * not.)
  *
  * Returns  false, and appends nothing, for what JSON has no number for: infinities and NaN.
  * Cost     about 70 ns.

@@ -309,6 +309,43 @@ size_t fh_json_string_skip(struct fh_slice rest, bool *high)
     return len;
 }
 
+/* zeros marks the top bit of bytes that are zero. Above the first of them it may mark too many. */
+static inline uint64_t zeros(uint64_t v)
+{
+    return (v - EACH(1U)) & ~v & EACH(0x80U);
+}
+
+static bool is_structure(uint8_t c)
+{
+    return c == '"' || c == '[' || c == ']' || c == '{' || c == '}';
+}
+
+size_t fh_json_flat_skip(struct fh_slice rest)
+{
+    size_t at = 0;
+
+    for (; rest.len - at >= 8; at += 8) {
+        uint64_t v = 0;
+
+        memcpy(&v, &rest.ptr[at], sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        v = __builtin_bswap64(v);
+#endif
+        /* one bit makes a bracket a brace */
+        uint64_t braces = v | EACH(0x20U);
+        uint64_t hits =
+            zeros(v ^ EACH('"')) | zeros(braces ^ EACH('{')) | zeros(braces ^ EACH('}'));
+
+        if (hits != 0) {
+            return at + (size_t)__builtin_ctzll(hits) / 8;
+        }
+    }
+    while (at < rest.len && !is_structure(rest.ptr[at])) {
+        at++;
+    }
+    return at;
+}
+
 bool fh_json_string_is(struct fh_slice escaped, struct fh_slice bytes)
 {
     uint8_t out[4];

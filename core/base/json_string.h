@@ -27,6 +27,10 @@ void fh_json_quote(struct fh_buf *out, struct fh_slice bytes);
  * they need a check that they are UTF-8. */
 size_t fh_json_string_skip(struct fh_slice rest, bool *high);
 
+/* fh_json_flat_skip counts the bytes at the start of `rest`, which begins outside of strings, up to
+ * the first quote, bracket or brace: all that matters to who looks for the end of a value. */
+size_t fh_json_flat_skip(struct fh_slice rest);
+
 /* fh_json_string_is compares the content of a string that was accepted, its quotes gone, with what
  * it may mean. Nothing is allocated. */
 FH_NODISCARD bool fh_json_string_is(struct fh_slice escaped, struct fh_slice bytes);

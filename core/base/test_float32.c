@@ -1,5 +1,5 @@
-/* test_float32.c: what is printed is read again to the bit, by us and by libc, and is no longer than
- * it has to be.
+/* test_float32.c: what is printed is read again to the bit, by us and by libc, and is no longer
+ * than it has to be.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"
 
@@ -87,7 +87,8 @@ static int shortest_by_libc(float value)
 
 static int digits_in(const char *text)
 {
-    int count = 0, trailing = 0;
+    int count = 0;
+    int trailing = 0;
 
     for (; *text != '\0' && *text != 'e'; text++) {
         if (*text >= '0' && *text <= '9' && (*text != '0' || count > 0)) {

@@ -111,6 +111,27 @@ static void test_is(void **state)
     assert_false(fh_json_string_is(FH_LIT("a\\n"), FH_LIT("a\nb")));
 }
 
+/* Each byte, at each place of a text that is long enough for whole words. */
+static void test_flat_skip_stops_at_structure(void **state)
+{
+    uint8_t text[40];
+
+    FH_UNUSED(state);
+    for (size_t at = 0; at < sizeof(text); at++) {
+        for (int c = 0; c < 256; c++) {
+            bool stops = c == '"' || c == '[' || c == ']' || c == '{' || c == '}';
+
+            for (size_t i = 0; i < sizeof(text); i++) {
+                text[i] = i == at ? (uint8_t)c : i > at ? '}' : ',';
+            }
+            tap_context("byte %d at %zu", c, at);
+            assert_int_equal(fh_json_flat_skip(fh_slice(text, at + 1)), at + !stops);
+            assert_int_equal(fh_json_flat_skip(fh_slice(text, sizeof(text))), at + !stops);
+        }
+    }
+    assert_int_equal(fh_json_flat_skip(FH_NONE), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_is),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escape_and_back),
+        cmocka_unit_test(test_flat_skip_stops_at_structure),
     };
     return cmocka_run_group_tests_name("json_string", tests, NULL, NULL);
 }

@@ -63,6 +63,7 @@ struct fh_event {
     enum fh_signer signer;
     uint32_t choice; /* 0 unless the client asked for several */
     uint32_t index;  /* of the block within its choice, dense from 0 */
+    uint32_t item;   /* Responses: of the item of the answer that the block is part of */
     struct fh_slice id, name, model, text, media_type;
     uint64_t created_s; /* 0: not said */
     enum fh_finish finish;

@@ -81,7 +81,7 @@ enum fh_rc fh_read_refuse(struct fh_reader *r, const struct fh_path *at, const c
     return rc;
 }
 
-static enum fh_rc too_much(struct fh_reader *r, const struct fh_path *at)
+enum fh_rc fh_read_too_much(struct fh_reader *r, const struct fh_path *at)
 {
     return say(r, at, FH_REFUSE_TOO_LARGE, FH_E_LIMIT, "has more in it than is accepted");
 }
@@ -92,7 +92,7 @@ enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_va
     enum fh_rc rc = fh_json_parse(r->arena, body, root, &error);
 
     if (rc == FH_E_LIMIT) {
-        return too_much(r, NULL);
+        return fh_read_too_much(r, NULL);
     }
     if (rc != FH_OK) {
         return say(r, NULL, FH_REFUSE_BAD_REQUEST, rc, "must be JSON: %s at byte %llu",
@@ -287,7 +287,7 @@ enum fh_rc fh_read_object(struct fh_reader *r, const struct fh_shape *shape, voi
         struct fh_path member = {.up = at, .key = fh_json_text(key)};
 
         if (fh_arena_try(r->arena, 1) == NULL) {
-            return too_much(r, &member);
+            return fh_read_too_much(r, &member);
         }
         FH_TRY(read_one(r, shape, into, extras, &member, yyjson_obj_iter_get_val(key), &seen));
     }
@@ -314,7 +314,7 @@ enum fh_rc fh_read_list(struct fh_reader *r, void *into, const struct fh_path *a
     for (yyjson_val *value = NULL; (value = yyjson_arr_iter_next(&iter)) != NULL;
          item.index++) {
         if (fh_arena_try(r->arena, 1) == NULL) {
-            return too_much(r, &item);
+            return fh_read_too_much(r, &item);
         }
         FH_TRY(read(r, into, &item, value));
     }

@@ -113,6 +113,9 @@ enum fh_rc fh_read_missing(struct fh_reader *r, const struct fh_path *object, co
 FH_PRINTF(3, 4)
 enum fh_rc fh_read_refuse(struct fh_reader *r, const struct fh_path *at, const char *fmt, ...);
 
+/* fh_read_too_much says that the arena is full: TOO_LARGE. */
+enum fh_rc fh_read_too_much(struct fh_reader *r, const struct fh_path *at);
+
 /* fh_read_document parses a whole body that has to be an object. */
 enum fh_rc fh_read_document(struct fh_reader *r, struct fh_slice body, yyjson_val **root);
 

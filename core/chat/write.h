@@ -19,6 +19,7 @@ struct fh_writer {
     struct fh_complaint *why;          /* of a request */
     const struct fh_chat_request *req; /* of a request */
     bool ours; /* it came in the dialect that is written: extras go back to where they stood */
+    const void *own; /* what the dialect's own functions want beside */
 };
 
 void fh_write_word(struct fh_writer *w, yyjson_mut_val *obj, const char *key, const char *word);
@@ -42,8 +43,8 @@ yyjson_mut_val *fh_write_in(struct fh_writer *w, yyjson_mut_val *obj, const char
 FH_NODISCARD bool fh_write_json(struct fh_writer *w, yyjson_mut_val *obj, const char *key,
                                 struct fh_slice text);
 
-/* fh_write_at puts a value at a pointer of members, objects on the way made as needed. The pointer's
- * text is lent: it must outlive the print. */
+/* fh_write_at puts a value at a pointer of members, objects on the way made as needed. The
+ * pointer's text is lent: it must outlive the print. */
 void fh_write_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice pointer,
                  yyjson_mut_val *val);
 
@@ -51,8 +52,8 @@ void fh_write_at(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice point
  * the way made as needed; not those that the dialect's own code writes. */
 void fh_write_values(struct fh_writer *w, const struct fh_cell *cells, yyjson_mut_val *root);
 
-/* fh_write_extras puts back those extras whose place was a member of `object` ("" is the top of the
- * body, "#" any index), unless a member of that name is there. Nothing if not ours. */
+/* fh_write_extras puts back those extras whose place was a member of `object` ("" is the top of
+ * the body, "#" any index), unless a member of that name is there. Nothing if not ours. */
 void fh_write_extras(struct fh_writer *w, const struct fh_extras *list, const char *object,
                      yyjson_mut_val *obj);
 

@@ -74,22 +74,30 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
     return true;
 }
 
-/* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
-static bool prepare_attempt(struct fh_exchange *x)
+/* chat_place looks up in which dialect the target in use is asked. */
+static bool chat_place(struct fh_exchange *x)
 {
     const struct fh_target *target = fh_x_target(x);
 
     x->chat = fh_provider_chat(target->provider, x->call.dialect, target->model);
     if (x->chat == NULL) {
-        fh_x_fault(x, FH_REFUSE_NO_SUCH_MODEL, "The provider \"%.*s\" does not chat.",
-                   FH_ARG(target->provider->name));
+        fh_x_fault(x, FH_REFUSE_UNSUPPORTED,
+                   "The provider \"%.*s\" does not chat with the model \"%.*s\".",
+                   FH_ARG(target->provider->name), FH_ARG(target->model));
         return false;
     }
-    x->provider = fh_dialect(x->chat->dialect);
+    x->provider = x->call.call == CALL_NATIVE ? x->client : fh_dialect(x->chat->dialect);
     /* a list has its brackets: it is made anew even of the same dialect */
     x->passes =
         x->provider == x->client && !fh_x_helps_call(x) && x->call.framing != FH_FRAMING_LIST;
-    if (fh_x_build_request(x) != FH_OK) {
+    return true;
+}
+
+/* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
+static bool prepare_attempt(struct fh_exchange *x)
+{
+    if (!(x->call.call == CALL_EMBED ? fh_x_embed_place(x) : chat_place(x)) ||
+        fh_x_build_request(x) != FH_OK) {
         return false;
     }
     x->attempts++;
@@ -108,6 +116,9 @@ static void drop_attempt(struct fh_exchange *x)
     if (x->frames != NULL) {
         fh_frames_fini(x->frames);
         x->frames = NULL;
+    }
+    if (x->native != NULL) {
+        fh_x_native_drop(x);
     }
     x->http = NULL;
     x->whole_borrowed = FH_NONE;
@@ -289,6 +300,10 @@ void fh_exchange_key(struct fh_exchange *x, const struct fh_policy_key *key)
     if (x->claim != NULL) {
         fh_x_take_secret(x, key);
     }
+    if (x->call.call == CALL_NATIVE && !fh_x_native_may(x)) {
+        refuse(x);
+        return;
+    }
     if (x->call.call == CALL_MODELS) {
         if (x->claim != NULL && !fh_x_verify(x)) { /* without a body all is there */
             refuse(x);
@@ -307,6 +322,11 @@ void fh_exchange_body(struct fh_exchange *x, struct fh_slice body, uint64_t now_
     FH_ASSERT(x->state == STATE_BODY);
     x->now_us = now_us;
     x->body = body;
+    if (x->call.call == CALL_NATIVE) {
+        x->state = STATE_PLACES;
+        (void)fh_x_want(x, FH_WANT_PLACES);
+        return;
+    }
     if ((x->claim != NULL && !fh_x_verify(x)) || fh_x_read_request(x) != FH_OK) {
         refuse(x);
         return;
@@ -368,8 +388,23 @@ void fh_exchange_models(struct fh_exchange *x, const struct fh_slice *names, siz
     }
 }
 
+void fh_exchange_places(struct fh_exchange *x, const struct fh_target *places, size_t count)
+{
+    FH_ASSERT(x->state == STATE_PLACES);
+    if (fh_x_native_place(x, places, count)) {
+        begin_attempt(x);
+    } else {
+        refuse(x);
+    }
+}
+
 void fh_exchange_journaled(struct fh_exchange *x, bool ok)
 {
+    if (x->state == STATE_RESULT) {
+        x->state = STATE_PASS;
+        fh_x_result_journaled(x, ok);
+        return;
+    }
     if (x->state != STATE_INTENT) {
         return; /* a settle or a void that was not taken: the intent stands and will be unknown */
     }
@@ -425,7 +460,7 @@ void fh_exchange_connect_failed(struct fh_exchange *x, const char *why, uint64_t
 static bool waiting_for_upstream(const struct fh_exchange *x)
 {
     return x->state == STATE_HEAD || x->state == STATE_WHOLE || x->state == STATE_STREAM ||
-           x->state == STATE_TAIL;
+           x->state == STATE_PASS || x->state == STATE_TAIL;
 }
 
 void fh_exchange_upstream_bytes(struct fh_exchange *x, struct fh_slice bytes, uint64_t now_us)
@@ -462,6 +497,10 @@ static void silent(struct fh_exchange *x)
 
     if (x->state == STATE_STREAM) {
         fh_x_stream_cut(x, "it fell silent");
+        return;
+    }
+    if (x->state == STATE_PASS) {
+        fh_x_native_cut(x);
         return;
     }
     fh_x_fault(x, FH_REFUSE_UPSTREAM_TIMEOUT, "The provider \"%.*s\" %s.",
@@ -526,7 +565,7 @@ void fh_exchange_client_gone(struct fh_exchange *x, uint64_t now_us)
     x->gone = true;
     x->now_us = now_us;
     x->drain_until_us = now_us + (uint64_t)x->setup.limits->drain_ms * US_PER_MS;
-    if (!waiting_for_upstream(x)) {
+    if (!waiting_for_upstream(x) && x->state != STATE_RESULT) {
         x->want_count = 0; /* nothing that was still to be done is worth it */
         abandon(x);
     }
@@ -537,7 +576,7 @@ uint64_t fh_exchange_deadline(const struct fh_exchange *x)
     uint64_t first = x->deadline_us;
     const uint64_t others[] = {x->drain_until_us, ping_due(x)};
 
-    if (x->state == STATE_DONE) {
+    if (x->state == STATE_DONE || x->state == STATE_RESULT) {
         return 0;
     }
     for (size_t i = 0; i < FH_LEN(others); i++) {
@@ -558,6 +597,9 @@ static void over(struct fh_exchange *x)
     case STATE_STREAM:
         fh_x_stream_over(x, NULL);
         break;
+    case STATE_PASS:
+        x->native->over = true;
+        break;
     case STATE_TAIL:
         fh_x_release(x, x->keep_alive);
         fh_x_end(x, true);
@@ -577,6 +619,9 @@ static void broken(struct fh_exchange *x, const char *why)
         break;
     case STATE_STREAM:
         fh_x_stream_over(x, why);
+        break;
+    case STATE_PASS:
+        fh_x_native_cut(x);
         break;
     default:
         fh_x_fault(x, FH_REFUSE_UPSTREAM_FAILED,
@@ -619,6 +664,8 @@ static void take_part(struct fh_exchange *x, const struct fh_http1_event *part)
             fh_x_whole_bytes(x, part->body);
         } else if (x->state == STATE_STREAM) {
             fh_frames_feed(x->frames, part->body);
+        } else if (x->state == STATE_PASS) {
+            fh_x_native_bytes(x, part->body);
         }
         break;
     case FH_HTTP1_END:
@@ -642,7 +689,7 @@ static bool advance(struct fh_exchange *x)
     if (!waiting_for_upstream(x)) {
         return false;
     }
-    if (next_event(x)) {
+    if (next_event(x) || (x->state == STATE_PASS && fh_x_native_step(x))) {
         return true;
     }
     switch (fh_http1_next(x->http, &part)) {
@@ -654,6 +701,9 @@ static bool advance(struct fh_exchange *x)
         return true;
     case FH_STEP_MORE:
         break;
+    }
+    if (x->state == STATE_PASS && fh_x_native_hand_on(x)) {
+        return true;
     }
     if (x->closed) {
         x->closed = false;

@@ -13,7 +13,7 @@
  *     }
  *
  * nginx is one shell (gateway/), the scripted shell of the tests is another. Wants that ask a
- * question (KEY, BODY, ROUTE, JOURNAL, CONNECT) are answered by the call named beside them, at once
+ * question (KEY, BODY, ROUTE, PLACES, JOURNAL, CONNECT) are answered by the call named beside them, at once
  * or later; until then fh_exchange_next gives nothing more. After every call the shell runs the
  * loop above and then looks at fh_exchange_deadline.
  *
@@ -24,6 +24,7 @@
  *     byte of an answer.
  *   - A stream that failed never ends cleanly: it ends with its dialect's error event.
  *   - A client that leaves does not stop the count: the answer is read on, within bounds.
+ *   - Results of a batch that pass are booked one by one, each the same however often it passes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -50,7 +51,9 @@ struct fh_client_head {
     struct fh_slice x_goog_api_key;
     struct fh_slice anthropic_version;
     struct fh_slice anthropic_beta;
+    struct fh_slice content_type;
     struct fh_slice translation; /* x-freehold-translation */
+    struct fh_slice provider;    /* x-freehold-provider */
     struct fh_slice authority;   /* HTTP/2's :authority, else the host */
     const struct fh_http_field
         *field;         /* all of them, where `authorization` is a signature; … */
@@ -79,6 +82,7 @@ enum fh_want_kind {
     FH_WANT_BODY,    /* read the client's body, up to `body_max`: fh_exchange_body */
     FH_WANT_ROUTE,   /* look up `model`: fh_exchange_route */
     FH_WANT_MODELS,  /* list all models: fh_exchange_models */
+    FH_WANT_PLACES,  /* list the providers that keep things: fh_exchange_places */
     FH_WANT_JOURNAL, /* append `record` of `record_type`: fh_exchange_journaled */
     FH_WANT_CONNECT, /* connect to `target`, or take a kept connection: fh_exchange_connected or
                         fh_exchange_connect_failed */
@@ -166,6 +170,10 @@ void fh_exchange_route(struct fh_exchange *x, const struct fh_target *targets, s
 
 /* Answers to MODELS: their names, sorted. Borrowed for the call. */
 void fh_exchange_models(struct fh_exchange *x, const struct fh_slice *names, size_t count);
+
+/* Answers to PLACES: each provider that fh_provider_keeps, in the order of the config. Borrowed for
+ * the call, but for what the targets themselves borrow. */
+void fh_exchange_places(struct fh_exchange *x, const struct fh_target *places, size_t count);
 
 /* Answers to JOURNAL: whether the record is in the journal. */
 void fh_exchange_journaled(struct fh_exchange *x, bool ok);

@@ -24,14 +24,6 @@ static uint64_t calendar_us(const struct fh_exchange *x)
     return x->setup.calendar_us + (x->now_us - x->setup.now_us);
 }
 
-static struct fh_slice route_of(struct fh_exchange *x)
-{
-    const struct fh_target *target = fh_x_target(x);
-    struct fh_slice parts[] = {target->provider->name, FH_LIT("/"), target->model};
-
-    return fh_concat(x->arena, parts, FH_LEN(parts));
-}
-
 /* fh_x_intend records that the request is about to go to the target in use. */
 void fh_x_intend(struct fh_exchange *x)
 {
@@ -45,7 +37,7 @@ void fh_x_intend(struct fh_exchange *x)
         .key_id = x->key.id,
         .key_name = x->key.name,
         .model = x->model,
-        .route = route_of(x),
+        .route = fh_x_route(x, target->model, x->arena),
         .provider = target->provider->name,
         .upstream_model = target->model,
         .client_dialect = x->client->name,
@@ -78,6 +70,17 @@ static void estimate(struct fh_exchange *x, enum fh_outcome outcome)
     usage->estimated = true;
 }
 
+/* own_usage says what a call used itself that only passes what others used. What they used has
+ * records of its own; where one has none it is not known, and nothing is said. */
+static void own_usage(struct fh_exchange *x, enum fh_outcome outcome)
+{
+    if (x->native != NULL && x->native->unmetered == 0 && outcome != FH_OUTCOME_REFUSED &&
+        outcome != FH_OUTCOME_FAILED) {
+        fh_usage_set(&x->watch.usage, FH_TOKENS_INPUT, 0);
+        fh_usage_set(&x->watch.usage, FH_TOKENS_OUTPUT, 0);
+    }
+}
+
 /* fh_x_losses lists what the translation could not carry, as the header and the journal have it. */
 struct fh_slice fh_x_losses(struct fh_exchange *x)
 {
@@ -100,6 +103,7 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice
     }
     x->intent_open = false;
     estimate(x, outcome);
+    own_usage(x, outcome);
 
     const struct fh_target *target = fh_x_target(x);
     struct fh_buf payload = fh_buf_in_arena(x->arena, FH_RECORD_MAX);
@@ -110,7 +114,7 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice
         .outcome = x->gone && outcome == FH_OUTCOME_OK ? FH_OUTCOME_CLIENT_GONE : outcome,
         .status = x->client_status,
         .attempts = x->attempts,
-        .route = route_of(x),
+        .route = fh_x_route(x, target->model, x->arena),
         .provider = target->provider->name,
         .upstream_model = target->model,
         .usage = x->watch.usage,
@@ -121,6 +125,7 @@ void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice
         .finish = x->watch.finish,
         .loss_count = x->loss == NULL ? 0 : x->loss->count,
         .losses = fh_x_losses(x),
+        .unmetered = x->native == NULL ? 0 : x->native->unmetered,
     };
     fh_encode_settle(&payload, &settle);
     write(x, FH_RECORD_SETTLE, &payload);
@@ -139,4 +144,50 @@ void fh_x_void(struct fh_exchange *x, enum fh_void_reason reason)
     x->intent_open = false;
     fh_encode_void(&payload, &voided);
     write(x, FH_RECORD_VOID, &payload);
+}
+
+/* fh_x_intend_result and fh_x_settle_result book one result of a batch: as asked by whoever fetched
+ * it, when he did. Their memory is the scratch: there may be a million of them. */
+void fh_x_intend_result(struct fh_exchange *x)
+{
+    const struct fh_x_result *result = &x->native->result;
+    struct fh_buf payload = fh_buf_in_arena(fh_x_scratch(x), FH_RECORD_MAX);
+    const struct fh_intent intent = {
+        .id = result->id,
+        .at_us = calendar_us(x),
+        .attempt = 1,
+        .key_id = x->key.id,
+        .key_name = x->key.name,
+        .model = result->model,
+        .route = fh_x_route(x, result->model, fh_x_scratch(x)),
+        .provider = fh_x_target(x)->provider->name,
+        .upstream_model = result->model,
+        .client_dialect = result->dialect->name,
+        .provider_dialect = result->dialect->name,
+        .service = FH_SERVICE_BATCH,
+    };
+
+    fh_encode_intent(&payload, &intent);
+    write(x, FH_RECORD_INTENT, &payload);
+}
+
+void fh_x_settle_result(struct fh_exchange *x)
+{
+    const struct fh_x_result *result = &x->native->result;
+    struct fh_buf payload = fh_buf_in_arena(fh_x_scratch(x), FH_RECORD_MAX);
+    const struct fh_settle settle = {
+        .id = result->id,
+        .at_us = calendar_us(x),
+        .outcome = FH_OUTCOME_OK,
+        .status = x->status,
+        .attempts = 1,
+        .route = fh_x_route(x, result->model, fh_x_scratch(x)),
+        .provider = fh_x_target(x)->provider->name,
+        .upstream_model = result->model,
+        .usage = result->watch.usage,
+        .finish = result->watch.finish,
+    };
+
+    fh_encode_settle(&payload, &settle);
+    write(x, FH_RECORD_SETTLE, &payload);
 }

@@ -83,6 +83,24 @@ static const struct path {
 #undef X
 };
 
+static const struct native {
+    unsigned doors;
+    struct fh_slice methods, pattern;
+    int dialect; /* FH_DIALECT_GUESS: the door's, or `guess` */
+    enum fh_x_reading reading;
+} natives[] = {
+#define X(from, verbs, at, speaks, reads) \
+    {.doors = (from),                     \
+     .methods = FH_LIT_INIT(verbs),       \
+     .pattern = FH_LIT_INIT(at),          \
+     .dialect = (int)FH_DIALECT_##speaks, \
+     .reading = READING_##reads},
+    FH_EXCHANGE_NATIVES(X)
+#undef X
+};
+
+enum { ID_MAX = 256 };
+
 /* guess tells the dialect of a client by the header that only Anthropic's SDKs send. */
 static enum fh_dialect_id guess(const struct fh_client_head *head)
 {
@@ -161,6 +179,70 @@ static void take_row(struct fh_recognised *found, const struct path *row,
     found->envelope = row->envelope;
 }
 
+/* is_id says whether a segment can be an id: it travels on as it is, and must not lead elsewhere. */
+static bool is_id(struct fh_slice segment)
+{
+    for (size_t i = 0; i < segment.len; i++) {
+        uint8_t c = segment.ptr[i];
+        uint8_t letter = c | 0x20;
+
+        if (!((letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+              c == '_' || (c == '.' && i > 0))) {
+            return false;
+        }
+    }
+    return segment.len > 0 && segment.len <= ID_MAX;
+}
+
+static bool fits_ids(struct fh_slice path, struct fh_slice pattern)
+{
+    struct fh_slice want;
+    struct fh_slice got;
+
+    while (fh_split(&pattern, '/', &want)) {
+        if (!fh_split(&path, '/', &got) ||
+            !(fh_eq(want, FH_LIT("*")) ? is_id(got) : fh_eq(got, want))) {
+            return false;
+        }
+    }
+    return path.len == 0;
+}
+
+static bool has_word(struct fh_slice words, struct fh_slice word)
+{
+    struct fh_slice next;
+
+    while (fh_split(&words, ' ', &next)) {
+        if (fh_eq(next, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* find_native looks for a call that passes as it is. `spoken` is the door's dialect, or a guess. */
+static void find_native(struct fh_recognised *found, const struct fh_client_head *head,
+                        struct fh_slice rest, enum door door, enum fh_dialect_id spoken)
+{
+    if (!fh_take(&rest, FH_LIT("/v1")) && door != OPENAI) {
+        return;
+    }
+    for (size_t i = 0; i < FH_LEN(natives) && !found->known; i++) {
+        const struct native *row = &natives[i];
+
+        if ((row->doors & door) != 0 && fits_ids(rest, row->pattern)) {
+            found->call = CALL_NATIVE;
+            found->dialect = row->dialect == (int)FH_DIALECT_GUESS
+                                 ? spoken
+                                 : (enum fh_dialect_id)row->dialect;
+            found->reading = row->reading;
+            found->rest = rest;
+            found->known = has_word(row->methods, head->method);
+            found->fault = FH_REFUSE_BAD_METHOD;
+        }
+    }
+}
+
 struct fh_recognised fh_x_recognise(const struct fh_client_head *head)
 {
     struct fh_recognised found = {.dialect = guess(head), .fault = FH_REFUSE_NO_SUCH_PATH};
@@ -177,6 +259,8 @@ struct fh_recognised fh_x_recognise(const struct fh_client_head *head)
             break;
         }
     }
+    const enum fh_dialect_id spoken = found.dialect;
+
     for (size_t i = 0; i < FH_LEN(paths); i++) {
         struct fh_slice model = FH_NONE;
 
@@ -188,9 +272,10 @@ struct fh_recognised fh_x_recognise(const struct fh_client_head *head)
         found.known = fh_eq(head->method, paths[i].method);
         found.fault = FH_REFUSE_BAD_METHOD;
         if (found.known) {
-            break; /* else another row may have the path with this method */
+            return found; /* else another row may have the path with this method */
         }
     }
+    find_native(&found, head, path, door, spoken);
     return found;
 }
 

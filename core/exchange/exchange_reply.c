@@ -32,14 +32,6 @@ static struct fh_slice decimal(struct fh_exchange *x, uint64_t number)
     return fh_buf_slice(&text);
 }
 
-static struct fh_slice route_name(struct fh_exchange *x)
-{
-    const struct fh_target *target = fh_x_target(x);
-    struct fh_slice parts[] = {target->provider->name, FH_LIT("/"), target->model};
-
-    return fh_concat(x->arena, parts, FH_LEN(parts));
-}
-
 /* The request id goes out under our name and under the one that the client's SDK reads. */
 static const char *const id_header[FH_DIALECTS] = {
     [FH_DIALECT_ANTHROPIC] = "request-id",          [FH_DIALECT_OPENAI_CHAT] = "x-request-id",
@@ -64,7 +56,7 @@ void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice cont
         fh_x_field(x, "x-freehold-attempts", decimal(x, x->attempts));
     }
     if (x->dispatched) {
-        fh_x_field(x, "x-freehold-route", route_name(x));
+        fh_x_field(x, "x-freehold-route", fh_x_route(x, fh_x_target(x)->model, x->arena));
     }
     fh_x_field(x, "x-freehold-dropped", fh_x_losses(x));
 
@@ -129,12 +121,17 @@ void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head)
     x->first_byte_us = x->now_us;
     note_retry(x, head);
     /* the request is done with: its translation may go while the answer streams */
-    if (!x->client->repeats_request) {
+    if (x->embed != NULL) {
+        fh_x_embed_head(x, head);
+    } else if (!x->client->repeats_request) {
         fh_arena_free(&x->work);
         x->frame.request = NULL;
     }
     fh_buf_fini(&x->upstream_body);
 
+    if (x->call.call == CALL_NATIVE && fh_x_native_head(x, head)) {
+        return;
+    }
     if (head->status == 200 && x->streamed && is_stream(x, head)) {
         x->state = STATE_STREAM;
         fh_x_out(x, REPLY_GROWTH * x->setup.limits->event_max_bytes + OUT_BASE);
@@ -175,8 +172,8 @@ void fh_x_whole_bytes(struct fh_exchange *x, struct fh_slice bytes)
     }
 }
 
-/* finish is how every answer that came to its end leaves: settled first, sent then. */
-static void finish_whole(struct fh_exchange *x, uint16_t status, struct fh_slice body)
+/* fh_x_finish_whole is how every answer that came to its end leaves: settled first, sent then. */
+void fh_x_finish_whole(struct fh_exchange *x, uint16_t status, struct fh_slice body)
 {
     fh_x_status(x, status);
     fh_x_settle(x, status == 200 ? FH_OUTCOME_OK : FH_OUTCOME_REFUSED, body);
@@ -232,7 +229,8 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
     }
     bool more = another_may_do(status) && fh_x_more_targets(x);
     bool own_words =
-        x->passes && x->fault.kind != FH_REFUSE_UPSTREAM_DENIED &&
+        x->passes && x->call.envelope != FH_ENVELOPE_BEDROCK &&
+        x->fault.kind != FH_REFUSE_UPSTREAM_DENIED &&
         x->fault.kind != FH_REFUSE_STARTING && status >= 400 &&
         fh_json_scan(body, &name, &error, 1, x->setup.limits->depth_max, &why) == FH_OK &&
         error.value.ptr != NULL;
@@ -241,7 +239,7 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
         if (x->fault.retry_after_s > 0) {
             fh_x_field(x, "retry-after", decimal(x, x->fault.retry_after_s));
         }
-        finish_whole(x, status, body);
+        fh_x_finish_whole(x, status, body);
         return;
     }
     fh_x_release(x, x->keep_alive);
@@ -285,7 +283,7 @@ static void pass_whole(struct fh_exchange *x, struct fh_slice body)
     if (x->watch.failed) {
         provider_fault(x, body);
     } else if (x->watch.ended) {
-        finish_whole(x, 200, body);
+        fh_x_finish_whole(x, 200, body);
     } else {
         no_answer(x, "with something that is not JSON");
     }
@@ -335,7 +333,25 @@ static void translate_count(struct fh_exchange *x, struct fh_slice body)
     x->watch.ended = true;
     fh_x_out(x, OUT_BASE);
     x->client->encode_count(&x->out, tokens);
-    finish_whole(x, 200, fh_buf_slice(&x->out));
+    fh_x_finish_whole(x, 200, fh_buf_slice(&x->out));
+}
+
+static void translate_embeddings(struct fh_exchange *x, struct fh_slice body)
+{
+    struct fh_complaint why = {.kind = FH_REFUSE_UPSTREAM_FAILED};
+    char what[512];
+
+    if (fh_x_embed_whole(x, body, &why) != FH_OK) {
+        (void)snprintf(what, sizeof(what), "the answer cannot be read: %.*s",
+                       FH_ARG(why.message));
+        no_answer(x, what);
+    } else if (x->watch.failed) {
+        provider_fault(x, body);
+    } else if (x->out.failed) {
+        no_answer(x, "its translation is too large");
+    } else {
+        fh_x_finish_whole(x, 200, fh_buf_slice(&x->out));
+    }
 }
 
 static void translate_whole(struct fh_exchange *x, struct fh_slice body)
@@ -375,7 +391,7 @@ static void translate_whole(struct fh_exchange *x, struct fh_slice body)
         no_answer(x, "its translation is too large");
         return;
     }
-    finish_whole(x, 200, fh_buf_slice(&x->out));
+    fh_x_finish_whole(x, 200, fh_buf_slice(&x->out));
 }
 
 /* fh_x_whole handles an answer that has come to its end. */
@@ -394,8 +410,12 @@ void fh_x_whole(struct fh_exchange *x)
         } else {
             no_answer(x, "not with the stream it was asked for");
         }
+    } else if (x->call.call == CALL_NATIVE) {
+        fh_x_native_whole(x, body);
     } else if (x->passes) {
         pass_whole(x, body);
+    } else if (x->embed != NULL) {
+        translate_embeddings(x, body);
     } else if (x->call.call == CALL_COUNT) {
         translate_count(x, body);
     } else {

@@ -108,6 +108,9 @@ enum fh_rc fh_x_read_request(struct fh_exchange *x)
         x->call.call =
             titan || member[MEMBER_COHERE].value.ptr != NULL ? CALL_EMBED : CALL_CHAT;
         x->call.shape = titan ? FH_EMBED_TITAN : FH_EMBED_COHERE;
+        if (x->call.call == CALL_EMBED) {
+            x->client = fh_dialect(FH_DIALECT_BEDROCK);
+        }
     }
     x->streamed = x->call.streamed == STREAMED_YES ||
                   (x->call.streamed == STREAMED_BODY &&
@@ -367,8 +370,8 @@ static enum fh_rc translate(struct fh_exchange *x)
         x->loss->arena = x->arena;
     }
 
-    enum fh_rc rc = decode(x, req, &why);
-    if (rc == FH_OK) {
+    enum fh_rc rc = x->embed != NULL ? fh_x_embed_build(x, &why) : decode(x, req, &why);
+    if (rc == FH_OK && x->embed == NULL) {
         req->model = fh_x_target(x)->model;
         req->stream = x->streamed;
         req->envelope = x->envelope;
@@ -476,6 +479,14 @@ static void add_path(struct fh_exchange *x, struct fh_buf *out)
                                                              : FH_OPERATION_CHAT;
     struct fh_slice query = x->setup.head.query;
 
+    if (x->call.call == CALL_NATIVE) {
+        fh_x_native_path(x, out);
+        return;
+    }
+    if (x->embed != NULL) {
+        fh_provider_path(out, target->provider, x->embed->how->path, target->model);
+        return;
+    }
     fh_provider_path(out, target->provider, x->chat->path[operation], target->model);
     if (x->passes && query.len > 0 && x->provider->id == FH_DIALECT_ANTHROPIC &&
         x->call.envelope == FH_ENVELOPE_PLAIN && x->chat->envelope == FH_ENVELOPE_PLAIN) {
@@ -486,6 +497,9 @@ static void add_path(struct fh_exchange *x, struct fh_buf *out)
 
 static struct fh_slice accepts(const struct fh_exchange *x)
 {
+    if (x->call.call == CALL_NATIVE) {
+        return FH_LIT("*/*"); /* a file may be anything */
+    }
     bool frames = x->streamed && (x->chat->framing == FH_FRAMING_EVENTSTREAM ||
                                   x->chat->framing == FH_FRAMING_CHUNKS);
 
@@ -500,14 +514,18 @@ static enum fh_rc request_head(struct fh_exchange *x, size_t body_len)
     struct fh_buf out = fh_buf_in_arena(x->arena, HEAD_MAX);
     struct fh_buf path = fh_buf_in_arena(x->arena, HEAD_MAX / 2);
 
+    bool native = x->call.call == CALL_NATIVE;
+
     add_path(x, &path);
-    fh_buf_append(&out, FH_LIT("POST "));
+    fh_buf_append(&out, native ? x->setup.head.method : FH_LIT("POST"));
+    fh_buf_byte(&out, ' ');
     fh_buf_append(&out, fh_buf_slice(&path));
-    fh_buf_append(&out, FH_LIT(" HTTP/1.1\r\nHost: "));
-    fh_buf_append(&out, target->provider->host);
-    fh_buf_append(&out, FH_LIT("\r\nContent-Type: application/json\r\nAccept: "));
-    fh_buf_append(&out, accepts(x));
-    fh_buf_append(&out, FH_LIT("\r\nUser-Agent: freehold\r\n"));
+    fh_buf_append(&out, FH_LIT(" HTTP/1.1\r\n"));
+    add_field(&out, FH_LIT("Host"), target->provider->host);
+    add_field(&out, FH_LIT("Content-Type"),
+              native ? x->setup.head.content_type : FH_LIT("application/json"));
+    add_field(&out, FH_LIT("Accept"), accepts(x));
+    add_field(&out, FH_LIT("User-Agent"), FH_LIT("freehold"));
     FH_TRY(add_auth(x, target, fh_buf_slice(&path), &out));
     add_version(x, &out);
     fh_buf_append(&out, FH_LIT("Content-Length: "));
@@ -603,9 +621,13 @@ enum fh_rc fh_x_build_request(struct fh_exchange *x)
     size_t body_len = 0;
 
     forget_losses(x);
-    set_envelope(x);
+    if (x->embed == NULL) {
+        set_envelope(x);
+    }
     x->piece_count = 1; /* the head's place: its content-length comes last */
-    if (x->passes) {
+    if (x->call.call == CALL_NATIVE) {
+        add_piece(x, x->body);
+    } else if (x->passes) {
         pass(x);
     } else {
         FH_TRY(translate(x));

@@ -3,10 +3,13 @@
  *
  *     exchange.c            the machine: what is waited for, what comes next
  *     exchange_recognise.c  which call of which dialect a path is
+ *     exchange_embed.c      embeddings
  *     exchange_signed.c     requests signed as AWS's are, in and out
  *     exchange_request.c    what is sent to a provider: passed or translated
  *     exchange_reply.c      what comes back: whole or streamed, passed or translated
  *     exchange_local.c      answers that need no provider
+ *     exchange_native.c     batches, files and stored answers, which pass as they are
+ *     exchange_results.c    what the results of a batch say of usage, line by line
  *     exchange_books.c      intent, settle and void
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -19,6 +22,7 @@
 #include "provider/credential.h"
 #include "wire/frames.h"
 #include "wire/json_scan.h"
+#include "wire/lines.h"
 #include "wire/sigv4.h"
 
 enum {
@@ -33,11 +37,14 @@ enum fh_exchange_state {
     STATE_BODY,    /* the answer to BODY */
     STATE_ROUTE,   /* the answer to ROUTE */
     STATE_MODELS,  /* the answer to MODELS */
+    STATE_PLACES,  /* the answer to PLACES */
     STATE_INTENT,  /* the answer to JOURNAL */
     STATE_CONNECT, /* the answer to CONNECT */
     STATE_HEAD,    /* the provider's first byte */
     STATE_WHOLE,   /* the rest of an answer that is handled as one */
     STATE_STREAM,  /* the next event */
+    STATE_PASS,    /* the rest of an answer that is handed on as it comes */
+    STATE_RESULT,  /* the answer to JOURNAL, in the middle of PASS */
     STATE_TAIL,    /* the model has ended; the HTTP message has not */
     STATE_DONE,
 };
@@ -48,6 +55,7 @@ enum fh_call {
     CALL_COUNT,
     CALL_EMBED,
     CALL_MODELS, /* all of them, or one by name */
+    CALL_NATIVE, /* batches, files, stored answers */
 };
 
 /* Who says whether an answer is streamed. */
@@ -55,6 +63,13 @@ enum fh_streamed {
     STREAMED_NO,
     STREAMED_YES,
     STREAMED_BODY, /* its member `stream` */
+};
+
+/* What is done with the answer to a NATIVE call. */
+enum fh_x_reading {
+    READING_NONE,    /* its bytes pass */
+    READING_LINKS,   /* batches: where their results are is told anew */
+    READING_RESULTS, /* its bytes pass, and usage is read off its lines */
 };
 
 /* What a path says of a request. */
@@ -67,6 +82,8 @@ struct fh_recognised {
     enum fh_provider_envelope envelope; /* of its body */
     enum fh_embed_shape shape;          /* EMBED */
     enum fh_list_kind list;             /* MODELS */
+    enum fh_x_reading reading;          /* NATIVE */
+    struct fh_slice rest;               /* NATIVE: of the path, behind "/v1" */
     bool known; /* false: `fault` says why; `dialect` says how to put it */
     enum fh_refusal fault;
 };
@@ -75,6 +92,30 @@ struct fh_recognised {
 struct fh_x_claim {
     struct fh_sigv4_claim claim;
     struct fh_sigv4_key key;
+};
+
+/* What one line of a batch's results says of the request that it answers. */
+struct fh_x_result {
+    struct fh_request_id id;
+    const struct fh_dialect *dialect;
+    struct fh_slice model;
+    struct fh_watch watch;
+};
+
+/* What a NATIVE call has beside the rest. */
+struct fh_x_native {
+    struct fh_slice held;      /* came, and was not handed to the client yet */
+    bool over;                 /* nothing comes any more */
+    struct fh_lines *lines;    /* NULL: nothing is read off them */
+    struct fh_x_result result; /* whose intent is in question */
+    uint32_t unmetered;        /* results that could not be booked */
+};
+
+/* What embeddings need beside the rest. */
+struct fh_x_embed {
+    const struct fh_provider_embedding *how;
+    struct fh_embed_request *asked; /* in `work` */
+    uint64_t counted;               /* tokens, as the head of the answer has it; UINT64_MAX: no */
 };
 
 struct fh_exchange {
@@ -94,6 +135,7 @@ struct fh_exchange {
     const struct fh_dialect *client;
     struct fh_policy_key key; /* its slices copied, without the AWS-style secret */
     struct fh_x_claim *claim; /* NULL: not signed */
+    struct fh_x_embed *embed; /* NULL: no embeddings */
     struct fh_slice body;
     struct fh_slice model; /* as the client named it */
     struct {               /* members of the body that we look at; not there: empty */
@@ -135,6 +177,8 @@ struct fh_exchange {
     struct fh_slice losses; /* the same in print, as far as … */
     uint32_t losses_printed;
 
+    struct fh_x_native *native; /* NULL: another call */
+
     /* the answer */
     struct fh_http1_decoder *http;
     struct fh_frames *frames;
@@ -172,6 +216,8 @@ void fh_x_release(struct fh_exchange *x, bool keep);
 void fh_x_end(struct fh_exchange *x, bool clean);
 FH_PRINTF(3, 4)
 void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ...);
+struct fh_slice fh_x_route(const struct fh_exchange *x, struct fh_slice model,
+                           struct fh_arena *arena);
 void fh_x_encode_fault(struct fh_exchange *x, bool stream);
 uint16_t fh_x_fault_status(const struct fh_exchange *x);
 struct fh_slice fh_x_fault_name(const struct fh_exchange *x); /* for x-amzn-errortype */
@@ -198,10 +244,18 @@ FH_NODISCARD bool fh_x_verify(struct fh_exchange *x);
 enum fh_rc fh_x_sign(struct fh_exchange *x, const struct fh_credential *aws,
                      struct fh_slice path, struct fh_buf *head);
 
+/* exchange_embed.c */
+FH_NODISCARD bool fh_x_embed_place(struct fh_exchange *x);
+enum fh_rc fh_x_embed_build(struct fh_exchange *x, struct fh_complaint *why);
+void fh_x_embed_head(struct fh_exchange *x, const struct fh_http1_head *head);
+enum fh_rc fh_x_embed_whole(struct fh_exchange *x, struct fh_slice body,
+                            struct fh_complaint *why);
+
 /* exchange_reply.c */
 void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head);
 void fh_x_whole_bytes(struct fh_exchange *x, struct fh_slice bytes);
 void fh_x_whole(struct fh_exchange *x);
+void fh_x_finish_whole(struct fh_exchange *x, uint16_t status, struct fh_slice body);
 void fh_x_event(struct fh_exchange *x, const struct fh_frame *event);
 void fh_x_stream_over(struct fh_exchange *x, const char *why);
 void fh_x_stream_cut(struct fh_exchange *x, const char *why);
@@ -215,7 +269,26 @@ FH_NODISCARD bool fh_x_list_models(struct fh_exchange *x, const struct fh_slice 
                                    size_t count);
 FH_NODISCARD bool fh_x_count_here(struct fh_exchange *x);
 
+/* exchange_native.c */
+FH_NODISCARD bool fh_x_native_may(struct fh_exchange *x);
+FH_NODISCARD bool fh_x_native_place(struct fh_exchange *x, const struct fh_target *places,
+                                    size_t count);
+void fh_x_native_path(const struct fh_exchange *x, struct fh_buf *out);
+FH_NODISCARD bool fh_x_native_head(struct fh_exchange *x, const struct fh_http1_head *head);
+void fh_x_native_whole(struct fh_exchange *x, struct fh_slice body);
+void fh_x_native_bytes(struct fh_exchange *x, struct fh_slice bytes);
+FH_NODISCARD bool fh_x_native_hand_on(struct fh_exchange *x);
+FH_NODISCARD bool fh_x_native_step(struct fh_exchange *x);
+void fh_x_native_cut(struct fh_exchange *x);
+void fh_x_native_drop(struct fh_exchange *x);
+
+/* exchange_results.c */
+void fh_x_result_line(struct fh_exchange *x, const struct fh_line *line);
+void fh_x_result_journaled(struct fh_exchange *x, bool ok);
+
 /* exchange_books.c */
+void fh_x_intend_result(struct fh_exchange *x);
+void fh_x_settle_result(struct fh_exchange *x);
 void fh_x_intend(struct fh_exchange *x);
 struct fh_slice fh_x_losses(struct fh_exchange *x);
 void fh_x_settle(struct fh_exchange *x, enum fh_outcome outcome, struct fh_slice last);

@@ -117,6 +117,15 @@ void fh_x_fault(struct fh_exchange *x, enum fh_refusal kind, const char *fmt, ..
     x->fault_seen = true;
 }
 
+/* fh_x_route names a model at the place in use, or only the place. */
+struct fh_slice fh_x_route(const struct fh_exchange *x, struct fh_slice model,
+                           struct fh_arena *arena)
+{
+    struct fh_slice parts[] = {fh_x_target(x)->provider->name, FH_LIT("/"), model};
+
+    return fh_concat(arena, parts, model.len > 0 ? FH_LEN(parts) : 1);
+}
+
 /* fh_x_settling is what the ledger needs to judge what goes from one dialect to the other. */
 struct fh_settling fh_x_settling(const struct fh_exchange *x, const struct fh_dialect *from,
                                  const struct fh_dialect *to, struct fh_arena *arena)

@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 
 enum { ATTEMPTS_MAX = 3, STORY_MAX = 1 << 16 };
+#define NOW_US UINT64_C(1764000000000000)
 
 /* What one attempt meets: a refusal to connect, or an answer and how it ends. */
 struct attempt {
@@ -25,11 +26,17 @@ struct row {
     const char *name;
     const char *path, *method, *key; /* default: /v1/messages, POST, fh-good */
     const char *body, *translation;
+    const char *query, *type, *version; /* content-type, anthropic-version */
+    const char *provider;               /* x-freehold-provider */
+    const char *sent;                   /* what is sent, with `*` for anything */
     /* A anthropic, O openai_chat, H openai_chat that is helped to tool calls, S starting, X gone,
      * T anthropic with a token that a cloud lent, P with a pair of keys for signing */
     const char *targets;
+    const char *places; /* letters as above, and L local: all that keep things */
+    size_t event_max;
+    bool limited, signed_as_aws;
     struct attempt attempt[ATTEMPTS_MAX];
-    bool journal_full;
+    bool journal_full, no_results; /* takes no records; takes none of results */
     enum gone gone;
     const char *want;
 };
@@ -91,17 +98,38 @@ struct row {
     "\"total_tokens\":19}}\n\n"
 #define O_DONE "data: [DONE]\n\n"
 
+/* like matches with `*` for anything. */
+static bool like(struct fh_slice text, struct fh_slice pattern)
+{
+    struct fh_slice part = FH_NONE;
+    bool first = true;
+
+    while (fh_find(pattern, '*') < pattern.len) {
+        assert_true(fh_split(&pattern, '*', &part) || part.len == 0);
+        size_t at = first ? (fh_starts(text, part) ? 0 : text.len + 1) : fh_search(text, part);
+
+        if (part.len > 0 && at >= text.len) {
+            return false;
+        }
+        text = part.len == 0 ? text : fh_tail(text, at + part.len);
+        first = false;
+    }
+    return first ? fh_eq(text, pattern) : fh_ends(text, pattern);
+}
+
 struct shell {
     const struct row *row;
     struct fh_arena *arena;
     struct fh_exchange *x;
     struct fh_buf story, client;
+    struct fh_buf ids; /* of the results that were booked */
     struct fh_provider provider[ATTEMPTS_MAX];
     struct fh_policy_limits limits;
     uint64_t now_us;
     size_t attempt;
     uint64_t bytes_out; /* as the books have it */
-    bool head, done, connected, settled;
+    int64_t content_length;
+    bool head, done, connected, sent, settled;
 };
 
 FH_PRINTF(2, 3) static void note(struct shell *sh, const char *fmt, ...)
@@ -113,11 +141,36 @@ FH_PRINTF(2, 3) static void note(struct shell *sh, const char *fmt, ...)
     va_end(args);
 }
 
+/* note_result writes down a result's records: its intent and, at once behind it, its settle. */
+static void note_result(struct shell *sh, const struct fh_record *record)
+{
+    const struct fh_usage *usage = &record->settle.usage;
+    char id[FH_REQUEST_ID_TEXT_LEN + 1];
+
+    fh_request_id_print(fh_record_id(record), id);
+    if (record->type == FH_RECORD_INTENT) {
+        assert_int_equal(record->intent.service, FH_SERVICE_BATCH);
+        assert_text(record->intent.key_id, "key_1");
+        fh_buf_printf(&sh->ids, "%s ", id);
+        note(sh, "result %.*s %.*s ", FH_ARG(record->intent.client_dialect),
+             FH_ARG(record->intent.route));
+        return;
+    }
+    assert_int_equal(record->type, FH_RECORD_SETTLE);
+    assert_true(fh_ends(fh_head(fh_buf_slice(&sh->ids), sh->ids.len - 1), fh_cstr(id)));
+    note(sh, "%llu+%llu; ", (unsigned long long)usage->count[FH_TOKENS_INPUT],
+         (unsigned long long)usage->count[FH_TOKENS_OUTPUT]);
+}
+
 static void note_record(struct shell *sh, const struct fh_want *want)
 {
     struct fh_record record;
 
     assert_int_equal(fh_decode_record(want->record_type, want->record, &record), FH_OK);
+    if (!fh_request_id_has_time(fh_record_id(&record))) {
+        note_result(sh, &record);
+        return;
+    }
     switch (want->record_type) {
     case FH_RECORD_INTENT:
         note(sh, "intent %u %.*s; ", record.intent.attempt, FH_ARG(record.intent.route));
@@ -130,11 +183,45 @@ static void note_record(struct shell *sh, const struct fh_want *want)
              (unsigned long long)record.settle.usage.count[FH_TOKENS_INPUT],
              (unsigned long long)record.settle.usage.count[FH_TOKENS_OUTPUT],
              record.settle.usage.estimated ? "~" : "");
+        if (record.settle.unmetered > 0) {
+            assert_int_equal(record.settle.usage.seen, 0);
+            note(sh, "unmetered %u; ", record.settle.unmetered);
+        }
         break;
     case FH_RECORD_VOID:
         note(sh, "void %.*s; ", FH_ARG(fh_void_reason_name(record.voided.reason)));
         break;
     }
+}
+
+/* target makes the place of a letter. */
+static struct fh_target target_of(struct shell *sh, size_t at, char letter)
+{
+    struct fh_provider *p = &sh->provider[at];
+    bool openai = letter == 'O' || letter == 'H';
+
+    *p = (struct fh_provider){
+        .name = openai          ? FH_LIT("oai")
+                : letter == 'L' ? FH_LIT("loc")
+                                : FH_LIT("ant"),
+        .kind = openai          ? FH_PROVIDER_OPENAI
+                : letter == 'L' ? FH_PROVIDER_LOCAL
+                                : FH_PROVIDER_ANTHROPIC,
+        .only = FH_DIALECTS,
+        .host = FH_LIT("h"),
+        .base_path = openai ? FH_LIT("/v1") : FH_LIT("/base"),
+        .connect_timeout_ms = 1000,
+        .first_byte_timeout_ms = 10000,
+        .idle_timeout_ms = 5000,
+        .state = letter == 'S' ? FH_PROVIDER_STARTING : FH_PROVIDER_READY,
+        .state_line = FH_LIT("loading"),
+        .call_prefix = letter == 'H' ? FH_LIT("<call>") : FH_NONE,
+    };
+    return (struct fh_target){.provider = letter == 'X' ? NULL : p,
+                              .model = FH_LIT("u"),
+                              .secret = letter == 'T'   ? LENT
+                                        : letter == 'P' ? PAIR
+                                                        : KEY};
 }
 
 static void answer_route(struct shell *sh, struct fh_slice model)
@@ -143,33 +230,22 @@ static void answer_route(struct shell *sh, struct fh_slice model)
     struct fh_target target[ATTEMPTS_MAX] = {0};
     size_t count = 0;
 
-    if (!fh_eq(model, FH_LIT("m"))) {
-        fh_exchange_route(sh->x, target, 0);
-        return;
-    }
-    for (; letters[count] != '\0'; count++) {
-        struct fh_provider *p = &sh->provider[count];
-        bool openai = letters[count] == 'O' || letters[count] == 'H';
-
-        *p = (struct fh_provider){
-            .name = openai ? FH_LIT("oai") : FH_LIT("ant"),
-            .kind = openai ? FH_PROVIDER_OPENAI : FH_PROVIDER_ANTHROPIC,
-            .only = FH_DIALECTS,
-            .host = FH_LIT("h"),
-            .connect_timeout_ms = 1000,
-            .first_byte_timeout_ms = 10000,
-            .idle_timeout_ms = 5000,
-            .state = letters[count] == 'S' ? FH_PROVIDER_STARTING : FH_PROVIDER_READY,
-            .state_line = FH_LIT("loading"),
-            .call_prefix = letters[count] == 'H' ? FH_LIT("<call>") : FH_NONE,
-        };
-        target[count] = (struct fh_target){.provider = letters[count] == 'X' ? NULL : p,
-                                           .model = FH_LIT("u"),
-                                           .secret = letters[count] == 'T'   ? LENT
-                                                     : letters[count] == 'P' ? PAIR
-                                                                             : KEY};
+    for (; fh_eq(model, FH_LIT("m")) && letters[count] != '\0'; count++) {
+        target[count] = target_of(sh, count, letters[count]);
     }
     fh_exchange_route(sh->x, target, count);
+}
+
+static void answer_places(struct shell *sh)
+{
+    const char *letters = sh->row->places;
+    struct fh_target target[ATTEMPTS_MAX] = {0};
+    size_t count = 0;
+
+    for (; letters[count] != '\0'; count++) {
+        target[count] = target_of(sh, count, letters[count]);
+    }
+    fh_exchange_places(sh->x, target, count);
 }
 
 static void note_head(struct shell *sh, const struct fh_want *want)
@@ -182,6 +258,7 @@ static void note_head(struct shell *sh, const struct fh_want *want)
 
     assert_false(sh->head);
     sh->head = true;
+    sh->content_length = want->content_length;
     note(sh, "head %u", want->status);
     for (size_t i = 0; i < want->field_count; i++) {
         for (size_t n = 0; n < FH_LEN(shown); n++) {
@@ -199,6 +276,13 @@ static void note_sent(struct shell *sh, const struct fh_want *want)
 
     assert_true(fh_contains(all, FH_LIT("sk-provider")));
     assert_false(fh_contains(all, FH_LIT("fh-good"))); /* the client's key never travels on */
+    if (sh->row->sent != NULL) {
+        note(sh, "send; ");
+        if (!like(all, fh_cstr(sh->row->sent))) {
+            fail_msg("%s\nsent\n%.*s", sh->row->name, FH_ARG(all));
+        }
+        return;
+    }
     assert_true(fh_contains(all, FH_LIT("\"model\":\"u\"")));
     note(sh, "send%s%s%s; ",
          fh_contains(all, FH_LIT("Authorization: Bearer ya29.sk-provider\r\n")) ? " +lent" : "",
@@ -221,6 +305,8 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
     switch (want->kind) {
     case FH_WANT_KEY:
         key.revoked = memcmp(&revoked, &want->key_hash, sizeof(revoked)) == 0;
+        key.model_count = row->limited ? 1 : 0;
+        is_good = is_good || fh_eq(want->access_key, FH_LIT("AKID"));
         fh_exchange_key(sh->x, is_good || key.revoked ? &key : NULL);
         break;
     case FH_WANT_BODY:
@@ -234,9 +320,12 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
         fh_exchange_models(sh->x, names, FH_LEN(names));
         break;
     }
+    case FH_WANT_PLACES:
+        answer_places(sh);
+        break;
     case FH_WANT_JOURNAL:
         note_record(sh, want);
-        fh_exchange_journaled(sh->x, !row->journal_full);
+        fh_exchange_journaled(sh->x, !row->journal_full && !(row->no_results && sh->head));
         break;
     case FH_WANT_CONNECT:
         if (row->gone == LEAVES_EARLY) {
@@ -250,6 +339,7 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
         }
         break;
     case FH_WANT_SEND:
+        sh->sent = true;
         note_sent(sh, want);
         break;
     case FH_WANT_RELEASE:
@@ -265,6 +355,9 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
     case FH_WANT_CLIENT:
         assert_true(sh->head);
         fh_buf_append(&sh->client, want->bytes);
+        /* what is settled is settled before the client has its last byte */
+        assert_true(!sh->sent || sh->settled ||
+                    (int64_t)sh->client.len != sh->content_length);
         break;
     case FH_WANT_END:
         note(sh, "end%s; ", want->clean ? "" : " broken");
@@ -355,25 +448,54 @@ static void play(struct shell *sh, size_t step)
     }
 }
 
-static struct fh_slice story(struct fh_arena *arena, const struct row *row, size_t step)
+static const struct fh_http_field signature[] = {
+    {FH_LIT_INIT("authorization"),
+     FH_LIT_INIT("AWS4-HMAC-SHA256 Credential=AKID/20251124/eu-north-1/bedrock/aws4_request, "
+                 "SignedHeaders=host;x-amz-date, Signature="
+                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")},
+    {FH_LIT_INIT("host"), FH_LIT_INIT("gw")},
+    {FH_LIT_INIT("x-amz-date"), FH_LIT_INIT("20251124T160000Z")},
+};
+
+/* story plays a row in pieces of `step` bytes and gives what was wanted, an empty line, and what the
+ * client got; `ids`, of the results that were booked, unless it is NULL. */
+static struct fh_slice story(struct fh_arena *arena, const struct row *row, size_t step,
+                             uint64_t calendar_us, struct fh_slice *ids)
 {
     struct shell sh = {.row = row, .arena = arena, .now_us = 1000};
-    struct fh_exchange_setup setup = {.now_us = 1000, .calendar_us = 1764000000000000};
+    struct fh_exchange_setup setup = {.now_us = 1000, .calendar_us = calendar_us};
 
     sh.limits = fh_policy_limits_normal();
     sh.story = fh_buf_in_arena(arena, STORY_MAX);
     sh.client = fh_buf_in_arena(arena, STORY_MAX);
+    sh.ids = fh_buf_in_arena(arena, STORY_MAX);
     setup.limits = &sh.limits;
     setup.head.method = fh_cstr(row->method == NULL ? "POST" : row->method);
     setup.head.path = fh_cstr(row->path == NULL ? "/v1/messages" : row->path);
     setup.head.x_api_key = fh_cstr(row->key == NULL ? "fh-good" : row->key);
     setup.head.translation = fh_cstr(row->translation);
+    setup.head.query = fh_cstr(row->query);
+    setup.head.content_type = fh_cstr(row->type);
+    setup.head.anthropic_version = fh_cstr(row->version);
+    setup.head.provider = fh_cstr(row->provider);
+    if (row->signed_as_aws) {
+        setup.head.x_api_key = FH_NONE;
+        setup.head.authorization = signature[0].value;
+        setup.head.field = signature;
+        setup.head.field_count = FH_LEN(signature);
+    }
+    if (row->event_max > 0) {
+        sh.limits.event_max_bytes = row->event_max;
+    }
     sh.x = fh_exchange_new(&setup);
     play(&sh, step);
     assert_true(sh.done);
     assert_false(sh.connected); /* no connection is left behind */
     assert_true(!sh.settled || sh.bytes_out == sh.client.len);
     fh_exchange_free(&sh.x);
+    if (ids != NULL) {
+        *ids = fh_buf_slice(&sh.ids);
+    }
     fh_buf_byte(&sh.story, '\n');
     fh_buf_append(&sh.story, fh_buf_slice(&sh.client));
     return fh_buf_slice(&sh.story);
@@ -389,6 +511,45 @@ static struct fh_slice story(struct fh_arena *arena, const struct row *row, size
 #define E1024     E128 E128 E128 E128 E128 E128 E128 E128
 #define LONG_PATH "/" E1024 E1024 E1024
 #define LONG_WANT "head 404*; end; \n*nothing at /" E1024 "*\xc3\xa9\"*"
+
+#define RESULTS_PATH "/anthropic/v1/messages/batches/msgbatch_1/results"
+#define SENT_NATIVE  "intent 1 ant; send; "
+#define SENT_OAI     "intent 1 oai; send; "
+#define HEAD_NATIVE  "head 200 x-freehold-attempts=1; "
+
+#define A_RESULT(id, usage)                                                                 \
+    "{\"custom_id\":\"" id                                                                  \
+    "\",\"result\":{\"type\":\"succeeded\",\"message\":{\"id\":\"msg_" id                   \
+    "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\",\"content\":[]," \
+    "\"stop_reason\":\"end_turn\",\"usage\":" usage "}}}\n"
+#define RESULTS                                               \
+    A_RESULT("a", "{\"input_tokens\":1,\"output_tokens\":2}") \
+    A_RESULT("b", "{\"input_tokens\":3,\"output_tokens\":4}") \
+    A_RESULT("c", "{\"input_tokens\":5,\"output_tokens\":6}")
+#define BOOKED                                                               \
+    "result anthropic ant/claude-x 1+2; result anthropic ant/claude-x 3+4; " \
+    "result anthropic ant/claude-x 5+6; "
+
+#define O_RESULT(id, status, body)                                                         \
+    "{\"id\":\"batch_req_" id "\",\"custom_id\":\"" id                                     \
+    "\",\"response\":{\"status_code\":" status ",\"request_id\":\"r\",\"body\":" body "}," \
+    "\"error\":null}\n"
+#define O_RESULTS                                                                          \
+    O_RESULT("1", "200", O_REPLY)                                                          \
+    O_RESULT("2", "200",                                                                   \
+             "{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"completed\","        \
+             "\"model\":\"v\",\"output\":[],\"usage\":{\"input_tokens\":8,"                \
+             "\"output_tokens\":9,\"total_tokens\":17}}")                                  \
+    O_RESULT("3", "400",                                                                   \
+             "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}")        \
+    O_RESULT(                                                                              \
+        "4", "200",                                                                        \
+        "{\"object\":\"list\",\"data\":[],\"model\":\"e\",\"usage\":{\"prompt_tokens\":5," \
+        "\"total_tokens\":5}}")
+
+#define BATCH(id, url) \
+    "{\"id\":\"" id "\", \"type\":\"message_batch\",\"results_url\": " url ",\"x\":1.50}"
+#define BATCH_URL "\"https://api.anthropic.com/base/v1/messages/batches/b1/results\""
 
 static const struct row rows[] = {
     {.name = "passed, whole",
@@ -671,37 +832,276 @@ static const struct row rows[] = {
      .attempt = {{.json = "{\"input_tokens\":3}"}},
      .want = SENT_A
      "settle ok 200 *; head 200 x-freehold-attempts=1; keep; end; \n{\"input_tokens\":3}"},
+    {.name = "an upload passes as it is",
+     .path = "/v1/files",
+     .type = "multipart/form-data; boundary=b",
+     .body =
+         "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--b--\r\n",
+     .places = "LAO",
+     .sent = "POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; "
+             "boundary=b\r\nAccept: *\r\nAuthorization: Bearer sk-provider\r\n"
+             "Content-Length: 69\r\n\r\n--b\r\nContent-Disposition: form-data; "
+             "name=\"purpose\"\r\n\r\nbatch\r\n--b--\r\n",
+     .attempt = {{.json = "{\"id\":\"file-1\",\"object\":\"file\"}"}},
+     .want = SENT_OAI HEAD_NATIVE
+     "settle ok 200 0+0; keep; end; \n{\"id\":\"file-1\",\"object\":\"file\"}"},
+    {.name = "the header decides whose files they are, and the query passes but for the key",
+     .path = "/v1/files",
+     .method = "GET",
+     .version = "2026-10-21",
+     .key = "",
+     .query = "limit=2&key=fh-good&after_id=a%2Fb",
+     .body = "",
+     .places = "OA",
+     .sent =
+         "GET /base/v1/files?limit=2&after_id=a%2Fb HTTP/1.1\r\nHost: h\r\nAccept: *x-api-key: "
+         "sk-provider\r\nanthropic-version: 2026-10-21\r\n*",
+     .attempt = {{.json = "{\"data\":[]}"}},
+     .want = SENT_NATIVE HEAD_NATIVE "settle ok 200 0+0; keep; end; \n{\"data\":[]}"},
+    {.name = "as Azure's clients ask",
+     .path = "/openai/responses/resp_1",
+     .method = "DELETE",
+     .query = "api-version=2026-01-01",
+     .body = "",
+     .places = "O",
+     .sent = "DELETE /v1/responses/resp_1 HTTP/1.1\r\n*",
+     .attempt = {{.json = "{\"deleted\":true}"}},
+     .want = SENT_OAI HEAD_NATIVE "settle ok 200 0+0; keep; end; \n{\"deleted\":true}"},
+    {.name = "the named place",
+     .path = "/openai/v1/responses/resp_1/cancel",
+     .provider = "oai",
+     .body = "",
+     .places = "OO",
+     .sent = "POST /v1/responses/resp_1/cancel HTTP/1.1\r\n*Content-Length: 0\r\n\r\n",
+     .attempt = {{.json = "{}"}},
+     .want = SENT_OAI HEAD_NATIVE "settle ok 200 0+0; keep; end; \n{}"},
+    {.name = "results are booked one by one",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "GET /base/v1/messages/batches/msgbatch_1/results HTTP/1.1\r\n*",
+     .attempt = {{.json = RESULTS}},
+     .want = SENT_NATIVE HEAD_NATIVE BOOKED "settle ok 200 0+0; keep; end; \n" RESULTS},
+    {.name = "results in chunks, the last without an end of its line",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.raw = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                         "5\r\n{\"cus\r\n"
+                         "94\r\ntom_id\":\"a\",\"result\":{\"type\":\"succeeded\",\"message\":{"
+                         "\"id\":\"msg_a\",\"type\":\"message\",\"model\":\"claude-x\","
+                         "\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}}\r\n0\r\n\r\n"}},
+     .want = SENT_NATIVE HEAD_NATIVE
+     "result anthropic ant/claude-x 1+2; settle ok 200 0+0; keep; end; \n{\"custom_id\"*"},
+    {.name = "results of requests that failed are none",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.json = "{\"custom_id\":\"a\",\"result\":{\"type\":\"errored\",\"error\":{"
+                          "\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}}}\n"
+                          "{\"custom_id\":\"b\",\"result\":{\"type\":\"canceled\"}}\n"
+                          "{\"custom_id\":\"c\",\"result\":{\"type\":\"expired\"}}\n"}},
+     .want = SENT_NATIVE HEAD_NATIVE "settle ok 200 0+0; keep; end; \n*"},
+    {.name = "what cannot be read passes, and is counted",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .event_max = 250,
+     .attempt = {{.json =
+                      "{\"custom_id\":\"x\",\"result\":{\"type\":\"succeeded\",\"message\":{"
+                      "\"id\":\"msg_x\"}}}\n"              /* no usage */
+                      "{\"custom_id\":\"y\",\"result\":\n" /* half a line */
+                      "{\"custom_id\":\"z\",\"result\":{},\"result\":{}}\n" A_RESULT(
+                          "a", "{\"input_tokens\":1,\"output_tokens\":2}")
+                          A_RESULT("b", "{\"input_tokens\":3,\"output_tokens\":4,"
+                                        "\"x\":\"01234567890123456789012345678901234567890123"
+                                        "456789012345678901234567890123456789\"}")}},
+     .want = SENT_NATIVE HEAD_NATIVE "result anthropic ant/claude-x 1+2; settle ok 200 0+0; "
+                                     "unmetered 4; keep; end; \n*msg_b*"},
+    {.name = "a journal that takes no results",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .no_results = true,
+     .attempt = {{.json = RESULTS}},
+     .want = SENT_NATIVE HEAD_NATIVE
+     "result anthropic ant/claude-x result anthropic ant/claude-x result anthropic "
+     "ant/claude-x settle ok 200 0+0; unmetered 3; keep; end; \n" RESULTS},
+    {.name = "openai's results stand in a file",
+     .path = "/v1/files/file-1/content",
+     .method = "GET",
+     .body = "",
+     .places = "O",
+     .sent = "*",
+     .attempt = {{.json = O_RESULTS}},
+     .want = SENT_OAI HEAD_NATIVE
+     "result openai_chat oai/u 12+7; result openai_responses oai/v 8+9; "
+     "result openai_chat oai/e 5+0; settle ok 200 0+0; keep; end; \n" O_RESULTS},
+    {.name = "a file that holds something else",
+     .path = "/v1/files/file-1/content",
+     .method = "GET",
+     .body = "",
+     .places = "O",
+     .sent = "*",
+     .event_max = 16,
+     .attempt = {{.raw = "HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n\r\n\x89PNG\r\n{\"a\n"
+                         "{\"messages\":[{\"role\":\"user\"}]}\n\"response\"\n"}},
+     .want = SENT_OAI HEAD_NATIVE "settle ok 200 0+0; drop; end; \n*"},
+    {.name = "results that are cut",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.raw = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" RESULTS "{\"cu",
+                  .ends = "close"}},
+     .want = SENT_NATIVE HEAD_NATIVE BOOKED "drop; settle cut 200 0+0; end broken; \n" RESULTS
+                                            "{\"cu"},
+    {.name = "results that stop coming",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.raw = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" RESULTS,
+                  .ends = "silence"}},
+     .want = SENT_NATIVE HEAD_NATIVE BOOKED "drop; settle cut 200 0+0; end broken; \n" RESULTS},
+    {.name = "the client leaves its results, which are read on",
+     .path = RESULTS_PATH,
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .gone = LEAVES_LATE,
+     .attempt = {{.json = RESULTS}},
+     .want = SENT_NATIVE BOOKED "settle client_gone 0 0+0; keep; \n"},
+    {.name = "a batch says where its results are, here",
+     .path = "/v1/messages/batches/b1",
+     .method = "GET",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.json = BATCH("b1", BATCH_URL)}},
+     .want =
+         SENT_NATIVE "settle ok 200 0+0; head 200 x-freehold-attempts=1; keep; end; \n" BATCH(
+             "b1", "\"/v1/messages/batches/b1/results\"")},
+    {.name = "and so does a list of them",
+     .path = "/v1/messages/batches",
+     .method = "GET",
+     .query = "limit=2",
+     .body = "",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.json = "{\"data\":[" BATCH("b1", BATCH_URL) ", " BATCH(
+                      "b2", "null") "],\"has_more\":false}"}},
+     .want = SENT_NATIVE
+     "settle ok 200 0+0; head 200 x-freehold-attempts=1; keep; end; \n{\"data\":[" BATCH(
+         "b1",
+         "\"/v1/messages/batches/b1/results\"") "," BATCH("b2",
+                                                          "null") "],\"has_more\":false}"},
+    {.name = "a batch that cannot be read passes",
+     .path = "/v1/messages/batches",
+     .places = "A",
+     .sent = "*",
+     .attempt = {{.json = "not JSON"}},
+     .want = SENT_NATIVE
+     "settle ok 200 0+0; head 200 x-freehold-attempts=1; keep; end; \nnot JSON"},
+    {.name = "the provider's error keeps its words",
+     .path = "/v1/batches/batch_1",
+     .method = "GET",
+     .body = "",
+     .places = "OO",
+     .sent = "*",
+     .attempt = {{.status = 404, .json = "{\"error\":{\"message\":\"no such batch\"}}"}},
+     .want = SENT_OAI "settle refused 404 0+0; head 404 *; keep; end; \n"
+                      "{\"error\":{\"message\":\"no such batch\"}}"},
+    {.name = "but for what it says of our key",
+     .path = "/v1/batches",
+     .places = "O",
+     .sent = "*",
+     .attempt = {{.status = 401, .json = "{\"error\":{\"message\":\"sk-provider is bad\"}}"}},
+     .want = SENT_OAI "keep; settle refused 502 0+0; head 502 *; end; \n*own credentials*"},
+    {.name = "no second place is asked",
+     .path = "/v1/batches",
+     .places = "OO",
+     .attempt = {{.refused = "connection refused"}, {.json = "{}"}},
+     .want = "intent 1 oai; refused; void unreachable; head 502 *; end; \n*cannot be reached*"},
+    {.name = "a key that may use certain models only",
+     .path = "/v1/batches",
+     .limited = true,
+     .places = "O",
+     .want = "head 403 *; end; \n*need a key that may use all*"},
+    {.name = "a signature instead of a key",
+     .path = "/v1/messages/batches",
+     .signed_as_aws = true,
+     .places = "A",
+     .want = "head 401 *; end; \n*take a key, not a signature*"},
+    {.name = "a query that would begin a head of its own",
+     .path = "/v1/batches",
+     .method = "GET",
+     .query = "a=b HTTP/1.1\r\nx: y",
+     .places = "O",
+     .want = "head 400 *; end; \n*cannot stand there*"},
+    {.name = "a content type that would",
+     .path = "/v1/files",
+     .type = "text/plain\r\nx: y",
+     .places = "O",
+     .want = "head 400 *; end; \n*cannot stand there*"},
+    {.name = "no such provider",
+     .path = "/v1/batches",
+     .provider = "oia",
+     .places = "O",
+     .want =
+         "head 400 *; end; \n*no provider \\\"oia\\\" of the kind openai or azure_openai.*"},
+    {.name = "a provider of another dialect",
+     .path = "/v1/batches",
+     .provider = "ant",
+     .places = "AO",
+     .want =
+         "head 400 *; end; \n*no provider \\\"ant\\\" of the kind openai or azure_openai.*"},
+    {.name = "no provider that could",
+     .path = "/v1/messages/batches",
+     .places = "OL",
+     .want =
+         "head 400 *; end; \n*of the kind anthropic or anthropic_compatible, and this gateway "
+         "has none*"},
+    {.name = "one that is not ready",
+     .path = "/v1/messages/batches",
+     .places = "S",
+     .want = "head 503 retry-after=2 *; end; \n*is starting*"},
+    {.name = "a method that such a call has not",
+     .path = "/v1/files/file-1/content",
+     .method = "DELETE",
+     .want = "head 405*; end; \n*does not take this method*"},
+    {.name = "an id that would lead elsewhere",
+     .path = "/v1/files/..",
+     .method = "DELETE",
+     .want = "head 404*; end; \n*nothing at*"},
+    {.name = "and one in disguise",
+     .path = "/v1/responses/%2e%2e%2fmodels",
+     .method = "DELETE",
+     .want = "head 404*; end; \n*nothing at*"},
     {.name = "else they are estimated, and it says so",
      .path = "/v1/messages/count_tokens",
      .targets = "O",
      .want = "head 200 x-freehold-estimated=input_tokens; end; \n{\"input_tokens\":18}"},
 };
 
-/* like matches with `*` for anything. */
-static bool like(struct fh_slice text, struct fh_slice pattern)
-{
-    struct fh_slice part = FH_NONE;
-    bool first = true;
-
-    while (fh_find(pattern, '*') < pattern.len) {
-        assert_true(fh_split(&pattern, '*', &part) || part.len == 0);
-        size_t at = first ? (fh_starts(text, part) ? 0 : text.len + 1) : fh_search(text, part);
-
-        if (part.len > 0 && at >= text.len) {
-            return false;
-        }
-        text = part.len == 0 ? text : fh_tail(text, at + part.len);
-        first = false;
-    }
-    return first ? fh_eq(text, pattern) : fh_ends(text, pattern);
-}
-
 /* check plays one row in pieces of every size, and says at which its story differs. */
 static bool check(const struct row *row)
 {
     for (size_t step = 1; step <= 4096; step += 1 + step / 8) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 22);
-        struct fh_slice got = story(arena, row, step);
+        struct fh_slice got = story(arena, row, step, NOW_US, NULL);
 
         if (!like(got, fh_cstr(row->want))) {
             (void)fprintf(stderr, "# %s, in pieces of %zu\n#  got  %.*s\n#  want %s\n",
@@ -710,6 +1110,29 @@ static bool check(const struct row *row)
         }
     }
     return true;
+}
+
+/* Whoever fetches results again, later, books them under the same ids. */
+static void test_results_fetched_again_have_the_same_ids(void **state)
+{
+    static const struct row fetch = {.name = "results",
+                                     .path =
+                                         "/anthropic/v1/messages/batches/msgbatch_1/results",
+                                     .method = "GET",
+                                     .body = "",
+                                     .places = "A",
+                                     .sent = "*",
+                                     .attempt = {{.json = RESULTS}}};
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 22);
+    struct fh_slice first = FH_NONE;
+    struct fh_slice again = FH_NONE;
+
+    FH_UNUSED(state);
+    (void)story(arena, &fetch, 7, NOW_US, &first);
+    (void)story(arena, &fetch, 4096, NOW_US + 86400000000, &again);
+    assert_int_equal(first.len, 3 * (FH_REQUEST_ID_TEXT_LEN + 1));
+    assert_true(fh_eq(first, again));
+    assert_false(fh_eq(fh_head(first, 31), fh_sub(first, 31, 31)));
 }
 
 static void test_every_cut_tells_the_same_story(void **state)
@@ -727,6 +1150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cut_tells_the_same_story),
+        cmocka_unit_test(test_results_fetched_again_have_the_same_ids),
     };
     return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
 }

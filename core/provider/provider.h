@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "chat/request.h"
+#include "dialect/embeddings/embeddings.h"
 #include "provider/credential.h"
 #include "provider/provider.def"
 #include "wire/frame.h"
@@ -78,17 +78,6 @@ struct fh_provider_chat {
     enum fh_provider_envelope envelope;
     uint32_t quirks;        /* FH_QUIRK_… */
     struct fh_slice models; /* a part of the names of models that are asked so; empty: all */
-};
-
-/* Shapes of embeddings: dialect/embeddings. */
-enum fh_embed_shape {
-    FH_EMBED_OPENAI,
-    FH_EMBED_MISTRAL,
-    FH_EMBED_GEMINI,     /* batchEmbedContents */
-    FH_EMBED_GEMINI_ONE, /* embedContent */
-    FH_EMBED_TITAN,      /* Amazon's, by InvokeModel */
-    FH_EMBED_COHERE,     /* Cohere's on Bedrock, by InvokeModel */
-    FH_EMBED_SHAPES,
 };
 
 struct fh_provider_embedding {

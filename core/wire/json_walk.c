@@ -58,7 +58,8 @@ static size_t container_end(struct fh_slice text)
             at = string_end(text, at);
             continue;
         default:
-            break;
+            at += fh_json_flat_skip(fh_tail(text, at));
+            continue;
         }
         at++;
     }

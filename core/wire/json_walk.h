@@ -34,6 +34,6 @@ FH_NODISCARD bool fh_json_walk_begin(struct fh_json_walk *walk, struct fh_slice 
 
 /* fh_json_walk_next gives the next part; false at the end.
  *
- * Cost     about a nanosecond a byte.
+ * Cost     less than half a nanosecond a byte.
  */
 FH_NODISCARD bool fh_json_walk_next(struct fh_json_walk *walk, struct fh_json_part *part);

@@ -354,8 +354,7 @@ static void pass(struct passage *p, const struct fh_frame *wire)
 /* says_the_same compares what came in with what went out, item by item and at the end. */
 static bool says_the_same(struct passage *p, struct fh_slice name, const struct story *story)
 {
-    struct recorded_diff item = {
-        .arena = p->arena, .excuses = at_the_end, .excuse_count = 1};
+    struct recorded_diff item = {.arena = p->arena, .excuses = at_the_end, .excuse_count = 1};
     struct recorded_diff whole = {
         .arena = p->arena, .excuses = at_the_end, .excuse_count = FH_LEN(at_the_end)};
 

@@ -357,8 +357,7 @@ enum fh_rc fh_bedrock_decode_request(struct fh_chat_request *req, struct fh_aren
                                      struct fh_slice body, struct fh_complaint *why)
 {
     const struct fh_shape shape = FH_SHAPE(top_members);
-    struct fh_reader r = {
-        .arena = arena, .req = req, .cells = fh_bedrock_cells, .why = why};
+    struct fh_reader r = {.arena = arena, .req = req, .cells = fh_bedrock_cells, .why = why};
     yyjson_val *root = NULL;
 
     fh_chat_request_init(req, FH_DIALECT_BEDROCK);

@@ -1,10 +1,11 @@
-/* fuzz_openai_responses.c: placeholder
+/* fuzz_openai_responses.c: looks for wrong answers, as fuzz_dialect.h has them.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "dialect/dialect.h"
+#include "fuzz_dialect.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    FH_UNUSED(data);
-    FH_UNUSED(size);
+    fuzz_dialect(&fh_dialect_openai_responses, data, size);
     return 0;
 }

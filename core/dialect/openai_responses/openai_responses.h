@@ -15,7 +15,8 @@
  * For its own clients an encoder gives back what no block says. Of a request that is what fh_block's
  * `item` holds (id, status); of an answer, FH_EVENT_EXTRA with the item in `raw`, named "added" before
  * its blocks and "done" behind them: no other dialect's encoder ever sees these. START and FINISH have
- * the response in `raw`.
+ * the response in `raw`, and where a part of reasoning begins, FH_EVENT_THINKING has the name of its
+ * list in `name`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -37,6 +38,13 @@ enum fh_responses_event {
 
 /* fh_responses_event tells a type; FH_RESPONSES_OTHER when it is none of the table. */
 enum fh_responses_event fh_responses_event(struct fh_slice type);
+
+/* fh_responses_is_last says whether an event ends the stream. */
+FH_NODISCARD bool fh_responses_is_last(enum fh_responses_event event);
+
+/* fh_responses_is_sound says whether a response is an object in which no member that the books need
+ * stands twice: what is decoded and what is scanned would differ. */
+FH_NODISCARD bool fh_responses_is_sound(struct fh_slice response);
 
 /* The words for roles and efforts, by enum; a tool has no role here. */
 enum { FH_RESPONSES_ROLES = FH_ROLE_ASSISTANT + 1 };
@@ -109,20 +117,19 @@ struct fh_responses_item;
 
 struct fh_responses_turn *fh_responses_turn_new(struct fh_arena *arena);
 
-/* fh_responses_announce begins the item at `index`.
- *
- * Returns  NULL, with `what` saying why: an index that is not above the last one, too many items.
- */
+/* fh_responses_announce begins the item at `index`, which is at least that of fh_responses_next. */
 struct fh_responses_item *fh_responses_announce(struct fh_responses_turn *turn,
                                                 struct fh_events *out, uint64_t index,
-                                                yyjson_val *item, const char **what);
+                                                yyjson_val *item);
+uint64_t fh_responses_next(const struct fh_responses_turn *turn);
 
 /* fh_responses_item finds one that is not done; NULL when there is none. */
 struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint64_t index);
 
-/* fh_responses_part begins a part of an item: of a message's content, of reasoning or its summary. */
+/* fh_responses_part begins a part of an item: of the `content` of a message or of reasoning, or of the
+ * `summary` of that. */
 FH_NODISCARD bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out,
-                                    yyjson_val *part, const char **what);
+                                    struct fh_slice list, yyjson_val *part, const char **what);
 
 /* fh_responses_say adds text to what is being said; `kind` is what the provider calls it. */
 FH_NODISCARD bool fh_responses_say(struct fh_responses_item *item, struct fh_events *out,
@@ -140,14 +147,14 @@ void fh_responses_logprobs(struct fh_responses_item *item, struct fh_events *out
                            const struct fh_path *at, yyjson_val *logprobs);
 
 /* fh_responses_part_done and fh_responses_done end a part and an item, which are given whole. */
-FH_NODISCARD bool fh_responses_part_done(struct fh_responses_item *item, struct fh_events *out,
-                                         yyjson_val *part, const char **what);
-FH_NODISCARD bool fh_responses_done(struct fh_responses_item *item, struct fh_events *out,
-                                    yyjson_val *whole, const char **what);
+void fh_responses_part_done(struct fh_responses_item *item, struct fh_events *out,
+                            yyjson_val *part);
+void fh_responses_done(struct fh_responses_item *item, struct fh_events *out,
+                       yyjson_val *whole);
 
 /* fh_responses_output tells those items of a response's output that were not announced or not done. */
-FH_NODISCARD bool fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
-                                      yyjson_val *output, const char **what);
+void fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
+                         yyjson_val *output);
 
 /* Whether there was a call, a refusal in words. */
 FH_NODISCARD bool fh_responses_calls(const struct fh_responses_turn *turn);
@@ -157,9 +164,13 @@ FH_NODISCARD bool fh_responses_refuses(const struct fh_responses_turn *turn);
 void fh_responses_begin(struct fh_events *out, yyjson_val *response);
 
 /* fh_responses_end ends the turn by the whole response: what of it was not told yet, usage, finish,
- * and the end, or its error. */
-FH_NODISCARD bool fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
-                                   yyjson_val *response, const char **what);
+ * and the end; or its error, if it has one or is said to have `failed`. */
+void fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
+                      yyjson_val *response, bool failed);
+
+/* fh_responses_is_failure says whether a response of this status is no answer. In a `whole` one there
+ * may be none yet. */
+FH_NODISCARD bool fh_responses_is_failure(struct fh_slice status, bool whole);
 
 enum fh_rc fh_responses_decode_reply(struct fh_events *out, struct fh_slice body,
                                      struct fh_complaint *why);
@@ -177,7 +188,7 @@ enum fh_finish fh_responses_finish(struct fh_slice status, struct fh_slice reaso
 void fh_responses_read_usage(struct fh_usage *usage, yyjson_val *obj, struct fh_arena *arena,
                              struct fh_extras *extras);
 
-/* fh_responses_print_usage appends one, extras of our own put back. */
+/* fh_responses_print_usage appends one; extras of our own, if there are any, are put back. */
 void fh_responses_print_usage(struct fh_buf *out, struct fh_arena *scratch,
                               const struct fh_usage *usage, const struct fh_extras *extras);
 

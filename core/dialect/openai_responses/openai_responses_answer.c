@@ -58,6 +58,7 @@ static struct fh_slice item_id(struct fh_responses_answer *answer, enum fh_respo
     struct fh_slice id = answer->id;
 
     (void)!fh_take(&id, FH_LIT("resp_"));
+    (void)!fh_take(&id, FH_LIT("msg_")); /* Anthropic's ids have it, too */
     fh_buf_append(&made, prefixes[kind]);
     append_clean(&made, id, ID_MAX);
     fh_buf_byte(&made, '_');

@@ -59,7 +59,7 @@ static void on_announced(struct fh_responses_pen *pen, const struct fh_event *ev
     if (item == NULL) {
         return;
     }
-    item->ordinal = event->index;
+    item->ordinal = event->item;
     item->id = fh_dup(pen->enc->answer.arena, id);
     item->name =
         fh_dup(pen->enc->answer.arena, fh_json_text(fh_json_get(event->raw, FH_LIT("name"))));
@@ -67,13 +67,21 @@ static void on_announced(struct fh_responses_pen *pen, const struct fh_event *ev
     fh_responses_tell_item(pen, item, false);
 }
 
-static void on_completed(struct fh_responses_pen *pen, const struct fh_event *event)
+struct fh_responses_out *fh_responses_find_announced(struct fh_responses_pen *pen,
+                                                     uint32_t ordinal)
 {
     struct fh_responses_out *item = pen->enc->answer.first;
 
-    while (item != NULL && (item->done || item->ordinal != event->index)) {
+    while (item != NULL && (item->done || item->ordinal != ordinal)) {
         item = item->next;
     }
+    return item;
+}
+
+static void on_completed(struct fh_responses_pen *pen, const struct fh_event *event)
+{
+    struct fh_responses_out *item = fh_responses_find_announced(pen, event->item);
+
     if (item != NULL) {
         item->members = members_of(pen, item, event->raw);
         fh_responses_end_item(pen, item);

@@ -63,45 +63,62 @@ enum fh_finish fh_responses_finish(struct fh_slice status, struct fh_slice reaso
     return refused ? FH_FINISH_REFUSAL : FH_FINISH_STOP;
 }
 
-/* tell_failure gives the error of a response that has none of an answer. */
-static bool tell_failure(struct fh_events *out, yyjson_val *response)
+bool fh_responses_is_failure(struct fh_slice status, bool whole)
 {
     static const struct fh_slice failures[] = {FH_LIT_INIT("failed"), FH_LIT_INIT("cancelled"),
                                                FH_LIT_INIT("queued"),
                                                FH_LIT_INIT("in_progress")};
+    /* an answer that is still being worked at is one for the client who asked for that */
+    size_t count = whole ? 2 : FH_LEN(failures);
+
+    return fh_read_word(failures, count, status) < count;
+}
+
+static void tell_usage(struct fh_events *out, yyjson_val *response)
+{
+    yyjson_val *usage = fh_json_get(response, FH_LIT("usage"));
+
+    if (yyjson_is_obj(usage)) {
+        struct fh_event *event = fh_event_push(out, FH_EVENT_USAGE);
+
+        fh_responses_read_usage(&event->usage, usage, out->arena, &event->extras);
+    }
+}
+
+/* tell_failure gives the error of a response that has none of an answer. */
+static void tell_failure(struct fh_events *out, yyjson_val *response)
+{
     struct fh_slice status = text_of(response, FH_LIT("status"));
     yyjson_val *error = fh_json_get(response, FH_LIT("error"));
-
-    if (fh_read_word(failures, FH_LEN(failures), status) == FH_LEN(failures)) {
-        return false;
-    }
-    struct fh_event *event = fh_event_push(out, FH_EVENT_ERROR);
+    struct fh_event *event = NULL;
     struct fh_slice sentence[] = {FH_LIT("the provider's answer is no answer: its status is "),
                                   status};
 
+    tell_usage(out, response);
+    event = fh_event_push(out, FH_EVENT_ERROR);
     fh_responses_read_fault(&event->fault, out->arena, error);
-    if (!yyjson_is_obj(error)) {
+    if (!yyjson_is_obj(error) && status.len > 0) {
         event->fault.message = fh_concat(out->arena, sentence, FH_LEN(sentence));
     }
-    return true;
 }
 
-bool fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
-                      yyjson_val *response, const char **what)
+static bool is_failed(yyjson_val *response)
 {
-    yyjson_val *usage = fh_json_get(response, FH_LIT("usage"));
+    return fh_responses_is_failure(text_of(response, FH_LIT("status")), false) ||
+           yyjson_is_obj(fh_json_get(response, FH_LIT("error")));
+}
+
+void fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
+                      yyjson_val *response, bool failed)
+{
     struct fh_event *event = NULL;
 
-    if (tell_failure(out, response)) {
-        return true;
+    if (failed || is_failed(response)) {
+        tell_failure(out, response);
+        return;
     }
-    if (!fh_responses_output(turn, out, fh_json_get(response, FH_LIT("output")), what)) {
-        return false;
-    }
-    if (yyjson_is_obj(usage)) {
-        event = fh_event_push(out, FH_EVENT_USAGE);
-        fh_responses_read_usage(&event->usage, usage, out->arena, &event->extras);
-    }
+    fh_responses_output(turn, out, fh_json_get(response, FH_LIT("output")));
+    tell_usage(out, response);
     event = fh_event_push(out, FH_EVENT_FINISH);
     event->finish = fh_responses_finish(
         text_of(response, FH_LIT("status")),
@@ -110,7 +127,6 @@ bool fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
     event->raw = response;
     response_extras(event, out->arena, response);
     (void)fh_event_push(out, FH_EVENT_END);
-    return true;
 }
 
 enum fh_rc fh_responses_decode_reply(struct fh_events *out, struct fh_slice body,
@@ -118,27 +134,20 @@ enum fh_rc fh_responses_decode_reply(struct fh_events *out, struct fh_slice body
 {
     struct fh_reader r = {.arena = out->arena, .why = why};
     yyjson_val *root = NULL;
-    const char *what = NULL;
 
     FH_TRY(fh_read_document(&r, body, &root));
-    if (yyjson_is_obj(fh_json_get(root, FH_LIT("error"))) &&
-        fh_json_get(root, FH_LIT("status")) == NULL) {
-        struct fh_event *event = fh_event_push(out, FH_EVENT_ERROR);
-
-        fh_responses_read_fault(&event->fault, out->arena, fh_json_get(root, FH_LIT("error")));
+    if (!fh_responses_is_sound(body)) {
+        return fh_read_refuse(&r, NULL, "says something twice, or is nested too deeply");
+    }
+    if (is_failed(root)) {
+        tell_failure(out, root);
         return FH_OK;
     }
     if (!yyjson_is_arr(fh_json_get(root, FH_LIT("output"))) &&
         fh_json_get(root, FH_LIT("status")) == NULL) {
         return fh_read_missing(&r, NULL, "an output, a list of items");
     }
-    if (tell_failure(out, root)) {
-        return FH_OK;
-    }
     fh_responses_begin(out, root);
-    if (!fh_responses_end(fh_responses_turn_new(out->arena), out, root, &what)) {
-        out->count = 0;
-        return fh_read_refuse(&r, NULL, "has %s", what);
-    }
+    fh_responses_end(fh_responses_turn_new(out->arena), out, root, false);
     return FH_OK;
 }

@@ -252,7 +252,9 @@ static const struct fh_member request_members[] = {
 /* has_input says whether there is something to answer, here or at the provider. */
 static bool has_input(const struct fh_chat_request *req)
 {
-    return req->first_message != NULL || req->system.first != NULL ||
+    yyjson_val *input = fh_json_get(req->body, FH_LIT("input"));
+
+    return (input != NULL && !yyjson_is_null(input)) || req->system.first != NULL ||
            req->value[FH_FIELD_PREVIOUS_RESPONSE] != NULL ||
            req->value[FH_FIELD_CONVERSATION] != NULL ||
            req->value[FH_FIELD_PROMPT_TEMPLATE] != NULL;

@@ -62,10 +62,31 @@ static bool has_kind(struct fh_arena *scratch, struct fh_slice output, struct fh
     return false;
 }
 
-/* see_response looks at a whole response. */
-static void see_response(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice json)
+bool fh_responses_is_sound(struct fh_slice response)
 {
-    static const struct fh_slice failures[] = {FH_LIT_INIT("failed"), FH_LIT_INIT("cancelled")};
+    struct fh_json_member at[AT_MEMBERS];
+    struct fh_error ignored;
+
+    return fh_json_scan(response, members, at, AT_MEMBERS, DEPTH_MAX, &ignored) == FH_OK;
+}
+
+bool fh_responses_is_last(enum fh_responses_event event)
+{
+    return event == FH_RESPONSES_COMPLETED || event == FH_RESPONSES_INCOMPLETE ||
+           event == FH_RESPONSES_FAILED || event == FH_RESPONSES_CANCELLED ||
+           event == FH_RESPONSES_ERROR;
+}
+
+/* is_last says so of a type. */
+static bool is_last(struct fh_slice type)
+{
+    return fh_responses_is_last(fh_responses_event(type));
+}
+
+/* see_response looks at a response: a whole answer, or that at the end of a stream. */
+static void see_response(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slice json,
+                         bool whole)
+{
     struct fh_json_member at[AT_MEMBERS];
     struct fh_slice word = FH_NONE;
     struct fh_error ignored;
@@ -76,12 +97,11 @@ static void see_response(struct fh_watch *watch, struct fh_arena *scratch, struc
     yyjson_val *error = parse(scratch, at[AT_ERROR].value);
     struct fh_slice status = fh_json_text(parse(scratch, at[AT_STATUS].value));
 
-    if (yyjson_is_obj(error) ||
-        fh_read_word(failures, FH_LEN(failures), status) < FH_LEN(failures)) {
+    fh_responses_read_usage(&watch->usage, parse(scratch, at[AT_USAGE].value), scratch, NULL);
+    if (yyjson_is_obj(error) || fh_responses_is_failure(status, whole)) {
         see_fault(watch, scratch, error);
         return;
     }
-    fh_responses_read_usage(&watch->usage, parse(scratch, at[AT_USAGE].value), scratch, NULL);
     watch->finish = fh_responses_finish(
         status,
         fh_json_text(fh_json_get(parse(scratch, at[AT_DETAILS].value), FH_LIT("reason"))),
@@ -93,7 +113,7 @@ static void see_response(struct fh_watch *watch, struct fh_arena *scratch, struc
 void fh_responses_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                              struct fh_slice body)
 {
-    see_response(watch, scratch, body);
+    see_response(watch, scratch, body, true);
 }
 
 /* ---- streams ---- */
@@ -105,16 +125,6 @@ static const struct fh_slice names[AT_COUNT] = {
     [AT_RESPONSE] = FH_LIT_INIT("response"),
     [AT_FAULT] = FH_LIT_INIT("error"),
 };
-
-/* is_last says whether an event of this type ends the stream. */
-static bool is_last(struct fh_slice type)
-{
-    enum fh_responses_event event = fh_responses_event(type);
-
-    return event == FH_RESPONSES_COMPLETED || event == FH_RESPONSES_INCOMPLETE ||
-           event == FH_RESPONSES_FAILED || event == FH_RESPONSES_CANCELLED ||
-           event == FH_RESPONSES_ERROR;
-}
 
 /* no_news says whether an event has nothing for the books, at the price of a few comparisons. */
 static bool no_news(struct fh_slice data)
@@ -140,11 +150,16 @@ void fh_responses_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
     }
     struct fh_slice type = fh_json_text(parse(scratch, at[AT_TYPE].value));
     yyjson_val *error = parse(scratch, at[AT_FAULT].value);
+    enum fh_responses_event event = fh_responses_event(type);
     bool faulty = yyjson_is_obj(error) && (type.len == 0 || is_last(type));
 
-    if (faulty || fh_responses_event(type) == FH_RESPONSES_ERROR) {
+    if (faulty || event == FH_RESPONSES_ERROR) {
         see_fault(watch, scratch, faulty ? error : parse(scratch, wire->data));
     } else if (is_last(type)) {
-        see_response(watch, scratch, at[AT_RESPONSE].value);
+        see_response(watch, scratch, at[AT_RESPONSE].value, false);
+        if (watch->ended && (event == FH_RESPONSES_FAILED || event == FH_RESPONSES_CANCELLED)) {
+            see_fault(watch, scratch, NULL);
+            watch->ended = false;
+        }
     }
 }

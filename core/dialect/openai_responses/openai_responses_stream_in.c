@@ -2,6 +2,9 @@
  *
  *     CREATED   ──created──▶   RUNNING   ──completed, incomplete, failed, error──▶   OVER
  *
+ * Events of which we know nothing are of tools that the provider runs, or of a later day: they are
+ * passed over wherever they stand.
+ *
  * Nearly every event is a delta. Its members are found by a scan; a tree is built of the others only.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -9,12 +12,12 @@
 #include "dialect/openai_responses/openai_responses.h"
 #include "wire/json_scan.h"
 
-enum { DEPTH_MAX = 256 };
+enum { DEPTH_MAX = 256, ITEMS_MAX = 4096 };
 
 enum state {
     CREATED, /* waiting for response.created */
     RUNNING,
-    OVER, /* nothing may follow */
+    OVER, /* the client was told the end: what follows has no meaning */
 };
 
 struct decoder {
@@ -29,7 +32,7 @@ struct reading {
     struct fh_complaint *why;
     const char *what; /* is wrong with it */
     yyjson_val *root; /* not of a delta */
-    struct fh_slice delta;
+    struct fh_slice delta, response;
     uint64_t index; /* of the item; UINT64_MAX: not said */
 };
 
@@ -55,12 +58,12 @@ static enum fh_rc refuse(struct reading *e, enum fh_rc rc)
 
 /* ---- deltas ---- */
 
-enum { AT_TYPE, AT_INDEX, AT_DELTA, AT_LOGPROBS, AT_ERROR, AT_COUNT };
+enum { AT_TYPE, AT_INDEX, AT_DELTA, AT_LOGPROBS, AT_ERROR, AT_RESPONSE, AT_COUNT };
 
 static const struct fh_slice members[AT_COUNT] = {
     [AT_TYPE] = FH_LIT_INIT("type"),   [AT_INDEX] = FH_LIT_INIT("output_index"),
     [AT_DELTA] = FH_LIT_INIT("delta"), [AT_LOGPROBS] = FH_LIT_INIT("logprobs"),
-    [AT_ERROR] = FH_LIT_INIT("error"),
+    [AT_ERROR] = FH_LIT_INIT("error"), [AT_RESPONSE] = FH_LIT_INIT("response"),
 };
 
 static struct fh_responses_item *find(struct reading *e)
@@ -96,31 +99,43 @@ static bool on_added(struct reading *e)
 {
     yyjson_val *item = fh_json_get(e->root, FH_LIT("item"));
 
-    if (!yyjson_is_obj(item) || e->index == UINT64_MAX) {
-        e->what = "an item that is none, or has no index";
+    if (!yyjson_is_obj(item) || e->index >= ITEMS_MAX) {
+        e->what = "an item that is none, or has no index, or one that no answer reaches";
         return false;
     }
-    return fh_responses_announce(e->dec->turn, e->out, e->index, item, &e->what) != NULL;
+    if (e->index < fh_responses_next(e->dec->turn)) {
+        e->what = "an item whose index does not follow that of the item before";
+        return false;
+    }
+    (void)fh_responses_announce(e->dec->turn, e->out, e->index, item);
+    return true;
 }
 
 static bool on_done(struct reading *e)
 {
     struct fh_responses_item *item = find(e);
 
-    return item != NULL &&
-           fh_responses_done(item, e->out, fh_json_get(e->root, FH_LIT("item")), &e->what);
+    if (item != NULL) {
+        fh_responses_done(item, e->out, fh_json_get(e->root, FH_LIT("item")));
+    }
+    return item != NULL;
 }
 
-static bool on_part(struct reading *e, bool done)
+static bool on_part(struct reading *e, enum fh_responses_event type)
 {
+    bool summary = type == FH_RESPONSES_SUMMARY_PART_ADDED;
     yyjson_val *part = fh_json_get(e->root, FH_LIT("part"));
     struct fh_responses_item *item = find(e);
 
     if (item == NULL) {
         return false;
     }
-    return done ? fh_responses_part_done(item, e->out, part, &e->what)
-                : fh_responses_part(item, e->out, part, &e->what);
+    if (type == FH_RESPONSES_PART_DONE) {
+        fh_responses_part_done(item, e->out, part);
+        return true;
+    }
+    return fh_responses_part(item, e->out, summary ? FH_LIT("summary") : FH_LIT("content"),
+                             part, &e->what);
 }
 
 static bool on_annotation(struct reading *e)
@@ -157,16 +172,21 @@ static bool on_created(struct reading *e)
     return true;
 }
 
-static bool on_end(struct reading *e)
+static bool on_end(struct reading *e, enum fh_responses_event type)
 {
+    bool failed = type == FH_RESPONSES_FAILED || type == FH_RESPONSES_CANCELLED;
     yyjson_val *response = fh_json_get(e->root, FH_LIT("response"));
 
-    if (!yyjson_is_obj(response)) {
-        e->what = "an end without its response";
+    if (!fh_responses_is_sound(e->response)) {
+        e->what = "an end without its response, or with one that says something twice";
         return false;
     }
+    if (e->dec->state == CREATED && !failed) { /* some have nothing to say but the end */
+        fh_responses_begin(e->out, response);
+    }
     e->dec->state = OVER;
-    return fh_responses_end(e->dec->turn, e->out, response, &e->what);
+    fh_responses_end(e->dec->turn, e->out, response, failed);
+    return true;
 }
 
 static bool on_error(struct reading *e)
@@ -191,10 +211,9 @@ static bool on_event(struct reading *e, enum fh_responses_event type)
     case FH_RESPONSES_ITEM_DONE:
         return on_done(e);
     case FH_RESPONSES_PART_ADDED:
-    case FH_RESPONSES_SUMMARY_PART_ADDED:
-        return on_part(e, false);
     case FH_RESPONSES_PART_DONE:
-        return on_part(e, true);
+    case FH_RESPONSES_SUMMARY_PART_ADDED:
+        return on_part(e, type);
     case FH_RESPONSES_ANNOTATION:
         return on_annotation(e);
     case FH_RESPONSES_ARGUMENTS_DONE:
@@ -203,7 +222,7 @@ static bool on_event(struct reading *e, enum fh_responses_event type)
     case FH_RESPONSES_INCOMPLETE:
     case FH_RESPONSES_FAILED:
     case FH_RESPONSES_CANCELLED:
-        return on_end(e);
+        return on_end(e, type);
     case FH_RESPONSES_ERROR:
         return on_error(e);
     case FH_RESPONSES_QUEUED:
@@ -248,8 +267,8 @@ static bool block_of(enum fh_responses_event type, enum fh_block_kind *kind)
 /* comes_early says whether an event may stand before response.created. */
 static bool comes_early(enum fh_responses_event type)
 {
-    return type == FH_RESPONSES_CREATED || type == FH_RESPONSES_ERROR ||
-           type == FH_RESPONSES_FAILED || type == FH_RESPONSES_KEEPALIVE;
+    return type == FH_RESPONSES_CREATED || type == FH_RESPONSES_KEEPALIVE ||
+           fh_responses_is_last(type);
 }
 
 static enum fh_rc read_event(struct reading *e, struct fh_slice data)
@@ -263,12 +282,13 @@ static enum fh_rc read_event(struct reading *e, struct fh_slice data)
         e->what = "an event that is no JSON object, or says something twice";
         return refuse(e, error.code);
     }
-    if (at[AT_TYPE].value.len > 0) {
+    if (fh_starts(at[AT_TYPE].value, FH_LIT("\""))) {
         name = fh_json_unescape(at[AT_TYPE].value, e->out->arena);
     }
     enum fh_responses_event type = fh_responses_event(name);
 
-    if (name.len == 0 && at[AT_ERROR].value.len > 0) {
+    if (fh_starts(at[AT_ERROR].value, FH_LIT("{")) &&
+        (name.len == 0 || fh_responses_is_last(type))) {
         type = FH_RESPONSES_ERROR;
     }
     if (type == FH_RESPONSES_OTHER) {
@@ -278,6 +298,7 @@ static enum fh_rc read_event(struct reading *e, struct fh_slice data)
         e->what = "something before response.created";
         return refuse(e, FH_E_CONFLICT);
     }
+    e->response = at[AT_RESPONSE].value;
     e->index = UINT64_MAX;
     (void)!fh_parse_u64(at[AT_INDEX].value, &e->index);
     if (block_of(type, &kind) && fh_starts(at[AT_DELTA].value, FH_LIT("\""))) {
@@ -296,12 +317,8 @@ enum fh_rc fh_responses_decode_stream(void *decoder, struct fh_events *out,
 {
     struct reading e = {.dec = decoder, .out = out, .why = why};
 
-    if (wire->data.len == 0 || fh_eq(wire->data, FH_LIT("[DONE]"))) {
+    if (wire->data.len == 0 || e.dec->state == OVER || fh_eq(wire->data, FH_LIT("[DONE]"))) {
         return FH_OK; /* a comment; or what only the older API has */
-    }
-    if (e.dec->state == OVER) {
-        e.what = "something behind its end";
-        return refuse(&e, FH_E_CONFLICT);
     }
     return read_event(&e, wire->data);
 }

@@ -247,21 +247,6 @@ static struct fh_responses_out *begin_item(struct fh_responses_pen *pen,
     return item;
 }
 
-/* announced finds the item of a block of our own: the last of its kind that is being told. */
-static struct fh_responses_out *announced(struct fh_responses_pen *pen,
-                                          const struct fh_event *event)
-{
-    struct fh_responses_out *found = NULL;
-
-    for (struct fh_responses_out *item = pen->enc->answer.first; item != NULL;
-         item = item->next) {
-        if (!item->done && item->kind == kind_of(event->block)) {
-            found = item;
-        }
-    }
-    return found;
-}
-
 /* item_for gives the item that a block is part of. */
 static struct fh_responses_out *item_for(struct fh_responses_pen *pen,
                                          const struct fh_event *event)
@@ -270,7 +255,7 @@ static struct fh_responses_out *item_for(struct fh_responses_pen *pen,
     bool words = kind_of(event->block) == FH_RESPONSES_ITEM_MESSAGE;
 
     if (pen->enc->answer.ours) {
-        struct fh_responses_out *item = announced(pen, event);
+        struct fh_responses_out *item = fh_responses_find_announced(pen, event->item);
 
         if (item != NULL && event->block == FH_BLOCK_REDACTED) {
             seal_into(pen, item, FH_RESPONSES_REDACTED, event);
@@ -309,16 +294,14 @@ static void on_block_start(struct fh_responses_pen *pen, const struct fh_event *
 static void on_thoughts(struct fh_responses_pen *pen, struct fh_responses_out *item,
                         const struct fh_event *event)
 {
-    if (!pen->enc->answer.ours || event->raw == NULL) {
+    if (!pen->enc->answer.ours || event->name.len == 0) {
         say(pen, item, event->text);
         return;
     }
-    struct fh_slice type = fh_json_text(fh_json_get(event->raw, FH_LIT("type")));
-
     if (item->last != NULL) {
         end_piece(pen, item);
     }
-    begin_piece(pen, item, FH_BLOCK_THINKING, fh_eq(type, FH_LIT("reasoning_text")));
+    begin_piece(pen, item, FH_BLOCK_THINKING, fh_eq(event->name, FH_LIT("content")));
 }
 
 static void on_fragment(struct fh_responses_pen *pen, const struct fh_event *event)

@@ -67,5 +67,9 @@ struct fh_responses_out *fh_responses_find_open(struct fh_responses_pen *pen, ui
 
 /* ---- own ---- */
 
+/* fh_responses_find_announced finds an item by its number; NULL when it is not being told. */
+struct fh_responses_out *fh_responses_find_announced(struct fh_responses_pen *pen,
+                                                     uint32_t ordinal);
+
 void fh_responses_on_extra(struct fh_responses_pen *pen, const struct fh_event *event);
 void fh_responses_on_citation(struct fh_responses_pen *pen, const struct fh_event *event);

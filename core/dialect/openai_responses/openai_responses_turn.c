@@ -8,8 +8,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses.h"
 
-enum { ITEMS_MAX = 1024 };
-
 enum kind { MESSAGE, CALL, REASONING, IMAGE, OTHER };
 
 static const struct fh_slice types[] = {
@@ -62,6 +60,7 @@ static struct fh_event *push(struct fh_responses_item *item, struct fh_events *o
 
     event->block = item->saying;
     event->index = item->block;
+    event->item = item->ordinal;
     return event;
 }
 
@@ -105,19 +104,11 @@ static bool begin_call(struct fh_responses_item *item, struct fh_events *out, yy
 
 struct fh_responses_item *fh_responses_announce(struct fh_responses_turn *turn,
                                                 struct fh_events *out, uint64_t index,
-                                                yyjson_val *item, const char **what)
+                                                yyjson_val *item)
 {
-    struct fh_responses_item *made = NULL;
+    struct fh_responses_item *made = fh_new(turn->arena, struct fh_responses_item);
 
-    if (turn->last != NULL && index <= turn->last->index) {
-        *what = "an item whose index does not follow that of the item before";
-        return NULL;
-    }
-    if (turn->items == ITEMS_MAX) {
-        *what = "more items than an answer has";
-        return NULL;
-    }
-    made = fh_new(turn->arena, struct fh_responses_item);
+    FH_ASSERT(turn->last == NULL || index > turn->last->index);
     made->before = turn->last;
     made->turn = turn;
     made->index = index;
@@ -126,13 +117,18 @@ struct fh_responses_item *fh_responses_announce(struct fh_responses_turn *turn,
     turn->last = made;
     struct fh_event *event = fh_event_push(out, FH_EVENT_EXTRA);
 
-    event->index = made->ordinal;
+    event->item = made->ordinal;
     event->name = FH_LIT("added");
     event->raw = item;
     if (made->kind == CALL) {
         (void)begin_call(made, out, item);
     }
     return made;
+}
+
+uint64_t fh_responses_next(const struct fh_responses_turn *turn)
+{
+    return turn->last == NULL ? 0 : turn->last->index + 1;
 }
 
 struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint64_t index)
@@ -146,6 +142,22 @@ struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint
 }
 
 /* ---- what an item says ---- */
+
+/* say_thoughts begins a part of reasoning, in the list of that name: the block goes on, with a blank
+ * line before it. Our own encoder is told the list. */
+static void say_thoughts(struct fh_responses_item *item, struct fh_events *out,
+                         struct fh_slice list)
+{
+    if (!item->open) {
+        (void)begin_block(item, out, FH_BLOCK_THINKING);
+    }
+    struct fh_event *event = push(item, out, FH_EVENT_THINKING);
+
+    event->text = item->parts > 0 ? FH_LIT("\n\n") : FH_NONE;
+    event->name = list;
+    item->parts++;
+    item->said = 0;
+}
 
 /* may_say says whether text of a kind can be part of an item, and begins the block if need be. */
 static bool may_say(struct fh_responses_item *item, struct fh_events *out,
@@ -165,9 +177,9 @@ static bool may_say(struct fh_responses_item *item, struct fh_events *out,
     if (item->open && item->saying == kind) {
         return true;
     }
-    if (kind == FH_BLOCK_TOOL_CALL) {
-        *what = "arguments of a call that has no name or no id";
-        return false;
+    if (kind == FH_BLOCK_THINKING) {
+        say_thoughts(item, out, FH_LIT("summary"));
+        return true;
     }
     end_block(item, out);
     (void)begin_block(item, out, kind);
@@ -175,8 +187,9 @@ static bool may_say(struct fh_responses_item *item, struct fh_events *out,
     return true;
 }
 
-bool fh_responses_say(struct fh_responses_item *item, struct fh_events *out,
-                      enum fh_block_kind kind, struct fh_slice text, const char **what)
+/* add_text adds to the block that is open. */
+static void add_text(struct fh_responses_item *item, struct fh_events *out,
+                     struct fh_slice text)
 {
     static const enum fh_event_kind says[FH_BLOCK_KINDS] = {
         [FH_BLOCK_TEXT] = FH_EVENT_TEXT,
@@ -185,13 +198,22 @@ bool fh_responses_say(struct fh_responses_item *item, struct fh_events *out,
         [FH_BLOCK_TOOL_CALL] = FH_EVENT_ARGUMENTS,
     };
 
+    if (text.len > 0) {
+        push(item, out, says[item->saying])->text = text;
+        item->said += text.len;
+    }
+}
+
+bool fh_responses_say(struct fh_responses_item *item, struct fh_events *out,
+                      enum fh_block_kind kind, struct fh_slice text, const char **what)
+{
+    if (item->kind == CALL && kind == FH_BLOCK_TOOL_CALL && !item->open) {
+        return true; /* without a name or an id: when it is done it is told whole */
+    }
     if (!may_say(item, out, kind, what)) {
         return false;
     }
-    if (text.len > 0) {
-        push(item, out, says[kind])->text = text;
-        item->said += text.len;
-    }
+    add_text(item, out, text);
     return true;
 }
 
@@ -215,7 +237,7 @@ static struct fh_event *extra_event(struct fh_responses_item *item, struct fh_ev
 void fh_responses_cite(struct fh_responses_item *item, struct fh_events *out,
                        const struct fh_path *at, yyjson_val *annotation)
 {
-    if (item->open && item->saying == FH_BLOCK_TEXT) {
+    if (annotation != NULL && item->open && item->saying == FH_BLOCK_TEXT) {
         (void)extra_event(item, out, FH_EVENT_CITATIONS, at, annotation);
         item->annotations++;
     }
@@ -230,46 +252,36 @@ void fh_responses_logprobs(struct fh_responses_item *item, struct fh_events *out
     }
 }
 
-/* say_thoughts begins a part of reasoning: the block goes on, with a blank line before it. Our own
- * encoder is told the part. */
-static void say_thoughts(struct fh_responses_item *item, struct fh_events *out,
-                         yyjson_val *part)
-{
-    if (!item->open) {
-        (void)begin_block(item, out, FH_BLOCK_THINKING);
-    }
-    struct fh_event *event = push(item, out, FH_EVENT_THINKING);
-
-    event->text = item->parts > 0 ? FH_LIT("\n\n") : FH_NONE;
-    event->raw = part;
-    item->parts++;
-    item->said = 0;
-}
-
-bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out, yyjson_val *part,
-                       const char **what)
+/* begin_part begins a part of a message. */
+static void begin_part(struct fh_responses_item *item, struct fh_events *out, yyjson_val *part)
 {
     struct fh_slice type = text_of(part, FH_LIT("type"));
 
-    if (item->kind == REASONING) {
-        say_thoughts(item, out, part);
-        return fh_responses_say(item, out, FH_BLOCK_THINKING, text_of(part, FH_LIT("text")),
-                                what);
+    end_block(item, out);
+    item->parts++;
+    if (fh_eq(type, FH_LIT("output_text"))) {
+        (void)begin_block(item, out, FH_BLOCK_TEXT);
+        add_text(item, out, text_of(part, FH_LIT("text")));
+    } else if (fh_eq(type, FH_LIT("refusal"))) {
+        (void)begin_block(item, out, FH_BLOCK_REFUSAL);
+        add_text(item, out, text_of(part, FH_LIT("refusal")));
+    } else {
+        begin_block(item, out, FH_BLOCK_OPAQUE)->raw = part;
     }
-    if (item->kind != MESSAGE) {
+}
+
+bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out,
+                       struct fh_slice list, yyjson_val *part, const char **what)
+{
+    if (item->kind == REASONING) {
+        say_thoughts(item, out, list);
+        add_text(item, out, text_of(part, FH_LIT("text")));
+    } else if (item->kind == MESSAGE && fh_eq(list, FH_LIT("content"))) {
+        begin_part(item, out, part);
+    } else {
         *what = "a part of an item that has none";
         return false;
     }
-    end_block(item, out);
-    if (fh_eq(type, FH_LIT("output_text"))) {
-        return fh_responses_say(item, out, FH_BLOCK_TEXT, text_of(part, FH_LIT("text")), what);
-    }
-    if (fh_eq(type, FH_LIT("refusal"))) {
-        return fh_responses_say(item, out, FH_BLOCK_REFUSAL, text_of(part, FH_LIT("refusal")),
-                                what);
-    }
-    begin_block(item, out, FH_BLOCK_OPAQUE)->raw = part;
-    item->parts++;
     return true;
 }
 
@@ -298,18 +310,17 @@ static void tell_rest(struct fh_responses_item *item, struct fh_events *out, yyj
     }
 }
 
-bool fh_responses_part_done(struct fh_responses_item *item, struct fh_events *out,
-                            yyjson_val *part, const char **what)
+void fh_responses_part_done(struct fh_responses_item *item, struct fh_events *out,
+                            yyjson_val *part)
 {
     bool refusal = item->saying == FH_BLOCK_REFUSAL;
     struct fh_slice text = text_of(part, refusal ? FH_LIT("refusal") : FH_LIT("text"));
 
-    if (!item->open || item->saying == FH_BLOCK_OPAQUE || item->kind == CALL) {
-        end_block(item, out);
-        return true;
+    if (!item->open || item->kind == CALL) {
+        return;
     }
-    if (item->said == 0 && !fh_responses_say(item, out, item->saying, text, what)) {
-        return false;
+    if (item->said == 0 && item->saying != FH_BLOCK_OPAQUE) {
+        add_text(item, out, text);
     }
     if (item->saying == FH_BLOCK_TEXT) {
         tell_rest(item, out, part);
@@ -317,13 +328,12 @@ bool fh_responses_part_done(struct fh_responses_item *item, struct fh_events *ou
     if (item->kind == MESSAGE) {
         end_block(item, out);
     }
-    return true;
 }
 
 /* ---- an item that is done ---- */
 
-static bool finish_message(struct fh_responses_item *item, struct fh_events *out,
-                           yyjson_val *whole, const char **what)
+static void finish_message(struct fh_responses_item *item, struct fh_events *out,
+                           yyjson_val *whole)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(whole, FH_LIT("content")));
     uint32_t begun = item->parts;
@@ -331,34 +341,30 @@ static bool finish_message(struct fh_responses_item *item, struct fh_events *out
     for (uint32_t i = 0; yyjson_arr_iter_has_next(&iter); i++) {
         yyjson_val *part = yyjson_arr_iter_next(&iter);
 
-        if (i + 1 < begun) {
-            continue;
+        if (i >= begun) {
+            begin_part(item, out, part);
         }
-        if ((i >= begun && !fh_responses_part(item, out, part, what)) ||
-            !fh_responses_part_done(item, out, part, what)) {
-            return false;
+        if (i + 1 >= begun) {
+            fh_responses_part_done(item, out, part);
         }
     }
     end_block(item, out);
-    return true;
 }
 
-static bool finish_call(struct fh_responses_item *item, struct fh_events *out,
-                        yyjson_val *whole, const char **what)
+/* finish_call: what has no name or no id nobody could answer; it is told as a whole. */
+static void finish_call(struct fh_responses_item *item, struct fh_events *out,
+                        yyjson_val *whole)
 {
     if (!item->open && !begin_call(item, out, whole)) {
-        *what = "a call without a name or an id";
-        return false;
+        begin_block(item, out, FH_BLOCK_OPAQUE)->raw = whole;
+    } else if (item->said == 0) {
+        add_text(item, out, text_of(whole, FH_LIT("arguments")));
     }
-    struct fh_slice arguments = item->said == 0 ? text_of(whole, FH_LIT("arguments")) : FH_NONE;
-    bool told = fh_responses_say(item, out, FH_BLOCK_TOOL_CALL, arguments, what);
-
     end_block(item, out);
-    return told;
 }
 
-static bool finish_reasoning(struct fh_responses_item *item, struct fh_events *out,
-                             yyjson_val *whole, const char **what)
+static void finish_reasoning(struct fh_responses_item *item, struct fh_events *out,
+                             yyjson_val *whole)
 {
     static const struct fh_slice lists[] = {FH_LIT_INIT("summary"), FH_LIT_INIT("content")};
     struct fh_slice encrypted = text_of(whole, FH_LIT("encrypted_content"));
@@ -368,9 +374,8 @@ static bool finish_reasoning(struct fh_responses_item *item, struct fh_events *o
         yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(whole, lists[i]));
 
         for (yyjson_val *part = NULL; (part = yyjson_arr_iter_next(&iter)) != NULL;) {
-            if (!fh_responses_part(item, out, part, what)) {
-                return false;
-            }
+            say_thoughts(item, out, lists[i]);
+            add_text(item, out, text_of(part, FH_LIT("text")));
         }
     }
     if (encrypted.len > 0) {
@@ -381,7 +386,6 @@ static bool finish_reasoning(struct fh_responses_item *item, struct fh_events *o
         event->signer = FH_SIGNER_OPENAI;
     }
     end_block(item, out);
-    return true;
 }
 
 static void tell_image(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole)
@@ -421,20 +425,17 @@ static void item_extras(const struct fh_responses_item *item, struct fh_event *e
     }
 }
 
-bool fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole,
-                       const char **what)
+void fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole)
 {
-    bool good = true;
-
     switch (item->kind) {
     case MESSAGE:
-        good = finish_message(item, out, whole, what);
+        finish_message(item, out, whole);
         break;
     case CALL:
-        good = finish_call(item, out, whole, what);
+        finish_call(item, out, whole);
         break;
     case REASONING:
-        good = finish_reasoning(item, out, whole, what);
+        finish_reasoning(item, out, whole);
         break;
     case IMAGE:
         tell_image(item, out, whole);
@@ -447,13 +448,12 @@ bool fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yy
     struct fh_event *event = fh_event_push(out, FH_EVENT_EXTRA);
 
     item->done = true;
-    event->index = item->ordinal;
+    event->item = item->ordinal;
     event->name = FH_LIT("done");
     event->raw = whole;
     if (item->kind <= REASONING) { /* the others were told, or not, as a whole */
         item_extras(item, event, out->arena, whole);
     }
-    return good;
 }
 
 /* ---- all of them ---- */
@@ -463,32 +463,30 @@ static struct fh_responses_item *find_ordinal(struct fh_responses_turn *turn, ui
 {
     struct fh_responses_item *item = turn->last;
 
-    while (item != NULL && item->ordinal > ordinal) {
+    while (item->ordinal > ordinal) {
         item = item->before;
     }
     return item;
 }
 
-bool fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
-                         yyjson_val *output, const char **what)
+void fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
+                         yyjson_val *output)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(output);
 
     for (uint32_t i = 0; yyjson_arr_iter_has_next(&iter); i++) {
         yyjson_val *whole = yyjson_arr_iter_next(&iter);
-        uint64_t next = turn->last == NULL ? 0 : turn->last->index + 1;
         struct fh_responses_item *item =
             i < turn->items ? find_ordinal(turn, i)
-                            : fh_responses_announce(turn, out, next, whole, what);
+                            : fh_responses_announce(turn, out, fh_responses_next(turn), whole);
 
-        if (item == NULL || (!item->done && !fh_responses_done(item, out, whole, what))) {
-            return false;
+        if (!item->done) {
+            fh_responses_done(item, out, whole);
         }
     }
     for (struct fh_responses_item *item = turn->last; item != NULL; item = item->before) {
         end_block(item, out);
     }
-    return true;
 }
 
 bool fh_responses_calls(const struct fh_responses_turn *turn)
