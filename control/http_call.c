@@ -179,45 +179,51 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 
 /* ---- the call ---- */
 
-/* These can only be refused for lack of memory. */
-#define SET(option, value)                                                        \
-    do {                                                                          \
-        CURLcode set_code = curl_easy_setopt(c->curl, CURLOPT_##option, (value)); \
-        FH_ASSERT(set_code == CURLE_OK);                                          \
-    } while (0)
+/* Options can only be refused for lack of memory. */
+static void must(CURLcode code)
+{
+    FH_ASSERT(code == CURLE_OK);
+}
 
 static void set_bounds(struct call *c, const struct fh_http_call *call, bool in_clear)
 {
-    SET(NOSIGNAL, 1L); /* there are threads */
-    SET(PROTOCOLS_STR, "http,https");
-    SET(FOLLOWLOCATION, 0L);
-    SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms);
-    SET(TIMEOUT_MS, (long)call->timeout_ms);
-    SET(QUICK_EXIT, 1L); /* do not wait for a look-up of a name when called off */
+    CURL *curl = c->curl;
+
+    must(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L)); /* there are threads */
+    must(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https"));
+    must(curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L));
+    must(curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
+    must(curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms));
+    must(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms));
+    /* do not wait for a look-up of a name when called off */
+    must(curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L));
     if (in_clear) {
-        SET(NOPROXY, "*");
+        must(curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"));
     }
-    SET(WRITEFUNCTION, on_body);
-    SET(WRITEDATA, c);
-    SET(XFERINFOFUNCTION, on_progress);
-    SET(XFERINFODATA, c);
-    SET(NOPROGRESS, 0L);
-    SET(ERRORBUFFER, c->error);
+    must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body));
+    must(curl_easy_setopt(curl, CURLOPT_WRITEDATA, c));
+    must(curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress));
+    must(curl_easy_setopt(curl, CURLOPT_XFERINFODATA, c));
+    must(curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L));
+    must(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c->error));
 }
 
 static void set_request(struct call *c, const struct fh_http_call *call)
 {
-    SET(CURLU, c->url);
-    SET(USERAGENT, "freehold");
-    SET(HTTPHEADER, c->lines);
+    CURL *curl = c->curl;
+
+    must(curl_easy_setopt(curl, CURLOPT_CURLU, c->url));
+    must(curl_easy_setopt(curl, CURLOPT_USERAGENT, "freehold"));
+    must(curl_easy_setopt(curl, CURLOPT_HTTPHEADER, c->lines));
     if (fh_eq(fh_cstr(call->method), FH_LIT("POST"))) {
-        SET(POST, 1L);
-        SET(POSTFIELDS, call->body.len == 0 ? "" : (const char *)call->body.ptr);
-        SET(POSTFIELDSIZE, (long)call->body.len);
+        must(curl_easy_setopt(curl, CURLOPT_POST, 1L));
+        must(curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                              call->body.len == 0 ? "" : (const char *)call->body.ptr));
+        must(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)call->body.len));
     } else {
         FH_ASSERT(call->body.len == 0);
-        SET(CUSTOMREQUEST, call->method); /* a GET by another name, if it is none */
+        /* a GET by another name, if it is none */
+        must(curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method));
     }
 }
 
@@ -255,8 +261,7 @@ static enum fh_rc perform(struct call *c, const struct fh_http_call *call,
                       c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
         return FH_E_SYSTEM;
     }
-    code = curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-    FH_ASSERT(code == CURLE_OK);
+    must(curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status));
     *out = (struct fh_http_answer){
         .status = (unsigned)status,
         .body = fh_buf_slice(&c->body),

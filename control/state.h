@@ -34,8 +34,8 @@ enum fh_state_place {
 const char *fh_state_path(struct fh_arena *arena, const char *state_dir,
                           enum fh_state_place place);
 
-/* fh_state_credential gives the path of the file in which a provider's credential is kept: it has the
- * provider's name, but for characters that the name of a file cannot have. */
+/* fh_state_credential gives the path of the file in which a provider's credential is kept: it
+ * has the provider's name, but for characters that the name of a file cannot have. */
 const char *fh_state_credential(struct fh_arena *arena, const char *state_dir,
                                 struct fh_slice provider);
 

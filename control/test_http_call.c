@@ -104,7 +104,7 @@ static void test_what_is_sent(void **state)
     FH_AUTO(http_stub_stop) struct http_stub *stub = http_stub_start();
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(SIZE_MAX);
     struct fh_http_call call = call_of(arena, http_stub_url(stub), "/token");
-    struct fh_slice asked = FH_NONE;
+    struct fh_slice asked;
 
     FH_UNUSED(state);
     tap_context("what is sent");
@@ -167,7 +167,7 @@ static void test_a_call_ends(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(SIZE_MAX);
     struct fh_http_call call = call_of(arena, http_stub_url(stub), "/never");
     const atomic_bool stop = true;
-    struct fh_slice said = FH_NONE;
+    struct fh_slice said;
 
     FH_UNUSED(state);
     http_stub_on(stub, "GET /never", (struct stub_answer){.how = STUB_NEVER});

@@ -15,8 +15,8 @@ struct fh_slice fh_aws_region(struct fh_chain_work *work);
 
 /* ---- keys in JSON, as containers, instances and processes give them ---- */
 
-/* fh_aws_read_keys takes the keys out of an object that `what` gave; `token` is what the session token
- * is called there. */
+/* fh_aws_read_keys takes the keys out of an object that `what` gave; `token` is what the
+ * session token is called there. */
 enum fh_rc fh_aws_read_keys(struct fh_chain_work *work, struct fh_slice what, yyjson_val *root,
                             const char *token, struct fh_credential *out);
 
@@ -29,7 +29,8 @@ struct fh_aws_role {
     struct fh_slice duration_s;   /* empty: STS's own, an hour */
 };
 
-/* fh_aws_assume_with_token turns the token of an OpenID provider, in a file, into keys of a role. */
+/* fh_aws_assume_with_token turns the token of an OpenID provider, in a file, into keys of a
+ * role. */
 enum fh_rc fh_aws_assume_with_token(struct fh_chain_work *work, const struct fh_aws_role *role,
                                     struct fh_slice token_file, struct fh_credential *out);
 
@@ -40,8 +41,8 @@ enum fh_rc fh_aws_assume(struct fh_chain_work *work, const struct fh_aws_role *r
 
 /* ---- the links, and what they are made of ---- */
 
-/* fh_aws_environment_keys takes the pair of the environment, fh_aws_from_environment whatever is there
- * for Bedrock. */
+/* fh_aws_environment_keys takes the pair of the environment, fh_aws_from_environment whatever
+ * is there for Bedrock. */
 enum fh_rc fh_aws_environment_keys(struct fh_chain_work *work, struct fh_credential *out);
 enum fh_rc fh_aws_from_environment(struct fh_chain_work *work, struct fh_credential *out);
 enum fh_rc fh_aws_from_web_identity(struct fh_chain_work *work, struct fh_credential *out);

@@ -7,9 +7,9 @@
  *         max_concurrent = 20  deeper than its key: a part of it, of no use here
  *     ; a comment
  *
- * Names of profiles are compared as they stand, names of keys without regard to case. A profile that
- * stands twice is one; of a key that stands twice the last counts. What is no section and no key is
- * passed over, as AWS's tools do: the files belong to other programs, too.
+ * Names of profiles are compared as they stand, names of keys without regard to case. A profile
+ * that stands twice is one; of a key that stands twice the last counts. What is no section and
+ * no key is passed over, as AWS's tools do: the files belong to other programs, too.
  *
  * Not libinih: as Debian builds it, it cuts lines at 200 bytes, and a session token has a thousand;
  * it also hands out nested keys as if they were none.

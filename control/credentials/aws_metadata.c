@@ -185,7 +185,8 @@ static enum fh_rc find_role(struct fh_chain_work *work, const struct instance *i
     return FH_OK;
 }
 
-/* find_region asks for the one thing that is nowhere else to be had. Not to get it is no failure. */
+/* find_region asks for the one thing that is nowhere else to be had. Not to get it is no
+ * failure. */
 static struct fh_slice find_region(struct fh_chain_work *work, const struct instance *instance)
 {
     const char *url = join(work, instance->host, "/latest/meta-data/placement/region", FH_NONE);

@@ -35,8 +35,8 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* spawn starts the command in a process group of its own, as AWS's tools do: through the shell. What
- * it writes to stderr goes nowhere: nobody knows what is in it. */
+/* spawn starts the command in a process group of its own, as AWS's tools do: through the shell.
+ * What it writes to stderr goes nowhere: nobody knows what is in it. */
 static bool spawn(const char *command, const char *const *environment, struct child *child)
 {
     const char *const words[] = {"/bin/sh", "-c", command, NULL};
@@ -102,7 +102,8 @@ static void listen(const struct fh_chain_work *work, const struct child *child, 
     }
 }
 
-/* reap waits for the program's end, and sees to it when it does not come; then `in_time` is false. */
+/* reap waits for the program's end, and sees to it when it does not come; then `in_time` is
+ * false. */
 static int reap(const struct fh_chain_work *work, pid_t pid, uint64_t end_ms, bool *in_time)
 {
     int status = 0;

@@ -1,5 +1,5 @@
-/* aws_profile.c: ~/.aws/config and ~/.aws/credentials: keys, programs that print keys, and roles that
- * one profile assumes with the keys of another.
+/* aws_profile.c: ~/.aws/config and ~/.aws/credentials: keys, programs that print keys, and
+ * roles that one profile assumes with the keys of another.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/credentials/aws.h"
 #include "control/credentials/aws_ini.h"

@@ -37,7 +37,8 @@ static const struct fh_chain *chain_of(enum fh_credential_source source)
     return all[source];
 }
 
-/* check_time refuses what is of no use any more: clocks that differ, or a helper with a stale cache. */
+/* check_time refuses what is of no use any more: clocks that differ, or a helper with a stale
+ * cache. */
 static enum fh_rc check_time(struct fh_chain_work *work, const struct fh_credential *c)
 {
     if (c->expires_s > 0 && c->expires_s <= work->now_us / 1000000) {

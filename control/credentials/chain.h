@@ -6,8 +6,9 @@
  *                                                            └─ set up, but fails: the end
  *
  * A link that is set up and fails ends the search: what comes behind it would be another identity
- * than the one that was meant. What was tried, and why it gave nothing, is said in one sentence that
- * names the place asked, its status, its own words, and what would be right; never a secret.
+ * than the one that was meant. What was tried, and why it gave nothing, is said in one sentence
+ * that names the place asked, its status, its own words, and what would be right; never a
+ * secret.
  *
  * All of it is read anew each time: variables, files, and what services answer.
  *
@@ -63,9 +64,9 @@ extern const struct fh_chain fh_chain_entra;
  *
  * Requires a source other than none in the settings.
  * Owns     `work->arena` holds what `out` points to.
- * Returns  FH_E_MISSING when nothing is set up here; FH_E_SYSTEM when a service or a file could not be
- *          had, FH_E_SYNTAX when it made no sense, FH_E_SUPPORT when it is something that we cannot
- *          do, FH_E_LIMIT: then `work->why` says all.
+ * Returns  FH_E_MISSING when nothing is set up here; FH_E_SYSTEM when a service or a file could
+ *          not be had, FH_E_SYNTAX when it made no sense, FH_E_SUPPORT when it is something
+ *          that we cannot do, FH_E_LIMIT: then `work->why` says all.
  */
 enum fh_rc fh_chain_obtain(struct fh_chain_work *work, struct fh_credential *out);
 

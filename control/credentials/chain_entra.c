@@ -100,7 +100,7 @@ static enum fh_rc read_secret(struct fh_chain_work *work, struct fh_slice *text)
 static enum fh_rc from_client_secret(struct fh_chain_work *work, struct fh_credential *out)
 {
     struct fh_buf form = fh_buf_in_arena(work->arena, FH_OAUTH_FORM_MAX);
-    struct application app;
+    struct application app = {0};
     struct fh_slice secret = FH_NONE;
 
     FH_TRY(read_secret(work, &secret));
@@ -121,7 +121,7 @@ static enum fh_rc from_workload(struct fh_chain_work *work, struct fh_credential
 {
     struct fh_slice path = fh_chain_env(work, "AZURE_FEDERATED_TOKEN_FILE");
     struct fh_buf form = fh_buf_in_arena(work->arena, FH_OAUTH_FORM_MAX);
-    struct application app;
+    struct application app = {0};
     struct fh_slice token = FH_NONE;
 
     if (path.len == 0) {
@@ -150,7 +150,7 @@ static const char *machine_url(struct fh_chain_work *work, struct fh_http_call *
     struct fh_slice authority = fh_chain_env(work, "AZURE_POD_IDENTITY_AUTHORITY_HOST");
     struct fh_slice client_id = or_env(work, work->settings->client_id, "AZURE_CLIENT_ID");
     struct fh_buf query = fh_buf_in_arena(work->arena, FH_OAUTH_FORM_MAX);
-    struct fh_slice start = FH_NONE;
+    struct fh_slice start;
 
     if (endpoint.len > 0 && header.len > 0) {
         start = fh_chain_print(work, "%.*s" SERVICE_QUERY, FH_ARG(endpoint));

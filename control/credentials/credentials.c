@@ -342,7 +342,7 @@ static bool same_hash(const struct fh_sha256 *a, const struct fh_sha256 *b)
 /* keep writes what was obtained, unless it is there already: workers would read it again. */
 static enum fh_rc keep(struct entry *e, struct fh_chain_work *work, struct fh_credential *found)
 {
-    struct fh_buf text = fh_buf_in_arena(work->arena, 2 * FH_CREDENTIAL_MAX_BYTES);
+    struct fh_buf text = fh_buf_in_arena(work->arena, SIZE_MAX);
 
     found->settings = e->mark;
     enum fh_rc rc = fh_credential_print(&text, found);

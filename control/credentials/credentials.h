@@ -4,19 +4,21 @@
  *     config ──set──▶ tasks ──turn──▶ a chain (chain.h) ──▶ STATE/credentials/PROVIDER ──▶ workers
  *                                └──▶ news ──▶ the log, the policy store
  *
- * Workers never ask a cloud: they read the file, and see when it is another one (gateway/secrets.h).
+ * Workers never ask a cloud: they read the file, and see when it is another one
+ * (gateway/secrets.h).
  *
- * What expires is renewed when a quarter of its time is left, at least five minutes, a little earlier
- * by chance so that many nodes do not all come at once. What does not expire is looked up anew every
- * five minutes: its owner may have changed it. A failure is retried with growing pauses, and the old
- * credential stays as long as it is good; then its file is removed, so that nothing is sent that would
- * be refused, and requests go to the next place at once. A file of an earlier run is taken over if it
- * is for the same settings. Files that belong to no task are removed.
+ * What expires is renewed when a quarter of its time is left, at least five minutes, a little
+ * earlier by chance so that many nodes do not all come at once. What does not expire is looked
+ * up anew every five minutes: its owner may have changed it. A failure is retried with growing
+ * pauses, and the old credential stays as long as it is good; then its file is removed, so that
+ * nothing is sent that would be refused, and requests go to the next place at once. A file of
+ * an earlier run is taken over if it is for the same settings. Files that belong to no task are
+ * removed.
  *
  * No secret is kept in memory: between two renewals there is only the file.
  *
- * Thread   set, next_news from one thread, turn from one (another, or the same): start makes one that
- *          does nothing else, so that nobody waits for a cloud.
+ * Thread   set, next_news from one thread, turn from one (another, or the same): start makes
+ *          one that does nothing else, so that nobody waits for a cloud.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -24,7 +24,9 @@ static void end(struct signer *s)
     EVP_MD_CTX_free(s->md);
 }
 
-/* no_password keeps OpenSSL from asking a terminal for one. */
+/* no_password keeps OpenSSL from asking a terminal for one.
+ *
+ * NOLINTNEXTLINE(readability-non-const-parameter): a type of OpenSSL's */
 static int no_password(char *out, int size, int writes, void *user)
 {
     FH_UNUSED(out);

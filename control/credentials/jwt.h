@@ -12,7 +12,8 @@
  * `claims` is a JSON object; `key_id` may be empty;
  * `pem` is a private key, PKCS #8 or PKCS #1.
  *
- * Returns  FH_E_SYNTAX when `pem` is no RSA key of 2048 bits or more; FH_E_LIMIT when it does not fit.
+ * Returns  FH_E_SYNTAX when `pem` is no RSA key of 2048 bits or more; FH_E_LIMIT when it does
+ *          not fit.
  */
 enum fh_rc fh_jwt_sign(struct fh_buf *out, struct fh_slice claims, struct fh_slice key_id,
                        struct fh_slice pem, struct fh_arena *arena);

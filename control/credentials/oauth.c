@@ -12,7 +12,8 @@ static bool read_lifetime(yyjson_val *root, uint64_t *seconds)
     return fh_json_u64(value, seconds) || fh_parse_u64(fh_json_text(value), seconds);
 }
 
-/* refused tells what an error's body says: RFC 6749, 5.2, or Google's metadata server, in plain text. */
+/* refused tells what an error's body says: RFC 6749, 5.2, or Google's metadata server, in plain
+ * text. */
 static enum fh_rc refused(struct fh_chain_work *work, const char *url,
                           const struct fh_http_answer *answer, const char *advice)
 {

@@ -10,6 +10,7 @@
 #define STS             "AWS_ENDPOINT_URL_STS=@URL/"
 #define KEYS            "aws_access_key_id = AKID\naws_secret_access_key = S3CRET/+=\n"
 #define ROLE(n)         "arn:aws:iam::123456789012:role/" n
+#define AS_R            "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/r"
 #define ENCODED_ROLE(n) "arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2F" n
 #define JSON(token)                                                                          \
     "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"S3CRET\",\"" token \
@@ -85,7 +86,7 @@ static const struct row environment_rows[] = {
 
 static const struct row web_identity_rows[] = {
     {.name = "a pod with a role",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r"),
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R,
              "AWS_REGION=eu-central-1"},
      .file = {{"token", "eyJ.k8s\n"}},
      .on = {{"POST /", {.body = XML}}},
@@ -95,14 +96,14 @@ static const struct row web_identity_rows[] = {
          {"\r\n\r\nAction=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" ENCODED_ROLE(
              "r") "&RoleSessionName=freehold&WebIdentityToken=eyJ.k8s"}},
     {.name = "a name for the session",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r"),
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R,
              "AWS_ROLE_SESSION_NAME=gate"},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /", {.body = XML}}},
      .want = GOT_XML AN_HOUR "role " ROLE("r") ", by the token in @DIR/token",
      .asked = {"&RoleSessionName=gate&"}},
     {.name = "the role does not trust it",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /", {.status = 403, .body = XML_ERROR}}},
      .want =
@@ -114,34 +115,34 @@ static const struct row web_identity_rows[] = {
      .want =
          "syntax: web identity: AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not"},
     {.name = "no token",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .want = "system: web identity: there is no @DIR/token"},
     {.name = "garbage",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /", {.body = "</AccessKeyId>S3CRET<AccessKeyId>"}}},
      .want = "syntax: web identity: the answer of @URL/ has no keys in it"},
     {.name = "no end",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /",
              {.body = "<AccessKeyId>A</AccessKeyId><SecretAccessKey>S3CRET</SecretAccessKey>"
                       "<SessionToken>S3CRET</SessionToken><Expiration>soon</Expiration>"}}},
      .want = "syntax: web identity: the answer of @URL/ has no Expiration in it"},
     {.name = "half an answer",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /", {.body = XML, .how = STUB_HALF}}},
      .want = "system: web identity: @URL/ gave no answer: …"},
     {.name = "no answer",
-     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", "AWS_ROLE_ARN=" ROLE("r")},
+     .env = {ALONE, STS, "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token", AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .on = {{"POST /", {.how = STUB_NEVER}}},
      .want = "system: web identity: @URL/ gave no answer: …",
      .timeout_ms = 100},
     {.name = "a region that is a path",
      .env = {ALONE, "AWS_REGION=x.example.com/", "AWS_WEB_IDENTITY_TOKEN_FILE=@DIR/token",
-             "AWS_ROLE_ARN=" ROLE("r")},
+             AS_R},
      .file = {{"token", "eyJ.k8s"}},
      .want = "syntax: web identity: the region is none, such as eu-central-1"},
 };

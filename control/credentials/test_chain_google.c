@@ -10,7 +10,9 @@
 
 #define TOKEN_PATH "/computeMetadata/v1/instance/service-accounts/default/token"
 #define GOOGLE     "Metadata-Flavor: Google\r\n"
-#define GOOD       "{\"access_token\":\"ya29.S3CRET\",\"expires_in\":3599,\"token_type\":\"Bearer\"}"
+#define GOOD                                                 \
+    "{\"access_token\":\"ya29.S3CRET\",\"expires_in\":3599," \
+    "\"token_type\":\"Bearer\"}"
 #define USER                                                                            \
     "{\"type\":\"authorized_user\",\"client_id\":\"id\",\"client_secret\":\"S3CRET&\"," \
     "\"refresh_token\":\"1//S3CRET\",\"token_uri\":\"@URL/token\"}"

@@ -1,5 +1,5 @@
-/* test_credentials.c: obtained, renewed ahead of time, kept while they are good, and taken away; by a
- * clock of the test's own.
+/* test_credentials.c: obtained, renewed ahead of time, kept while they are good, and taken
+ * away; by a clock of the test's own.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/credentials/credentials.h"
 #include "control/file.h"
@@ -346,8 +346,8 @@ static void test_another_config(void **state)
                      FH_OK);
     (void)news(&b);
 
-    /* the first goes on as it was; the second is for another account now, and what is there must not
-     * be used for it; the third is gone */
+    /* the first goes on as it was; the second is for another account now, and what is there
+     * must not be used for it; the third is gone */
     tasks[1].settings.profile = FH_LIT("prod");
     fh_credentials_set(b.credentials, tasks, 2);
     (void)fh_credentials_turn(b.credentials, START + MINUTE);

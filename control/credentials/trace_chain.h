@@ -2,7 +2,8 @@
  * trace_chain.h: for tests of chains: a row is a world (variables, files, services) and what comes
  * out of it.
  *
- * In variables, files and settings @URL is the address of the stub, @DIR the directory of the files.
+ * In variables, files and settings @URL is the address of the stub, @DIR the directory of the
+ * files.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -141,10 +141,14 @@ void fh_arena_trim(struct fh_arena *arena)
 
 void fh_arena_wipe(struct fh_arena *arena)
 {
-    for (struct chunk *chunk = arena->newest; chunk != NULL; chunk = chunk->next) {
+    struct chunk *chunk = arena->newest;
+
+    for (; chunk != arena->first; chunk = chunk->next) {
         UNPOISON(chunk->bytes, chunk->size);
         explicit_bzero(chunk->bytes, chunk->size);
     }
+    UNPOISON(chunk->bytes, chunk->size);
+    explicit_bzero(chunk->bytes, chunk->size);
     fh_arena_trim(arena);
 }
 
@@ -239,6 +243,20 @@ void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size, size_t
         return NULL;
     }
     return fh_arena_grow(arena, old, old_size, size);
+}
+
+void fh_arena_shrink(struct fh_arena *arena, void *piece, size_t size, size_t kept)
+{
+    size_t room = round_up(fh_max(size, 1));
+    size_t less = room - round_up(fh_max(kept, 1));
+
+    FH_ASSERT(kept <= size);
+    if ((uint8_t *)piece + room == arena->at) {
+        arena->at -= less;
+        arena->left += less;
+        arena->used -= less;
+        POISON(arena->at, less);
+    }
 }
 
 size_t fh_arena_used(const struct fh_arena *arena)

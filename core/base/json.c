@@ -8,14 +8,25 @@ enum { LEVELS_MIN = 16 };
 
 /* yyjson frees and resizes through these. A resize grows in place when it can; a free is nothing,
  * the arena goes as a whole. */
+struct capped {
+    struct fh_arena *arena;
+    size_t last_size; /* of the piece asked for last */
+};
+
 static void *try_malloc(void *ctx, size_t size)
 {
-    return fh_arena_try(ctx, size);
+    struct capped *capped = ctx;
+
+    capped->last_size = size;
+    return fh_arena_try(capped->arena, size);
 }
 
 static void *try_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
 {
-    return fh_arena_resize(ctx, ptr, old_size, size);
+    struct capped *capped = ctx;
+
+    capped->last_size = size;
+    return fh_arena_resize(capped->arena, ptr, old_size, size);
 }
 
 static void *must_malloc(void *ctx, size_t size)
@@ -36,10 +47,15 @@ static void no_free(void *ctx, void *ptr)
     FH_UNUSED(ptr);
 }
 
-/* What a peer sent is read within the arena's cap. */
-static yyjson_alc capped(struct fh_arena *arena)
+/* give_back shrinks a document to what is in it: yyjson guesses how many values a text has, and
+ * makes room for far more than a text of long strings needs. The document is the last piece it
+ * asked for. */
+static void give_back(const struct capped *capped, yyjson_doc *doc)
 {
-    return (yyjson_alc){try_malloc, try_realloc, no_free, arena};
+    const uint8_t *end = (const uint8_t *)unsafe_yyjson_get_next(yyjson_doc_get_root(doc));
+
+    fh_arena_shrink(capped->arena, doc, capped->last_size,
+                    (size_t)(end - (const uint8_t *)doc));
 }
 
 /* What we write was bounded when it was read, and an encoder does not look at each call's result:
@@ -52,7 +68,8 @@ static yyjson_alc uncapped(struct fh_arena *arena)
 enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_val **root,
                          struct fh_error *why)
 {
-    yyjson_alc alc = capped(arena);
+    struct capped capped = {.arena = arena}; /* what a peer sent is read within the cap */
+    yyjson_alc alc = {try_malloc, try_realloc, no_free, &capped};
     yyjson_read_err err;
     /* without YYJSON_READ_INSITU the input is not written to, the cast takes nothing away
      * NOLINTNEXTLINE(performance-no-int-to-ptr) */
@@ -65,6 +82,7 @@ enum fh_rc fh_json_parse(struct fh_arena *arena, struct fh_slice text, yyjson_va
         *why = (struct fh_error){full ? FH_E_LIMIT : FH_E_SYNTAX, err.msg, err.pos};
         return why->code;
     }
+    give_back(&capped, doc);
     *root = yyjson_doc_get_root(doc);
     return FH_OK;
 }
@@ -78,6 +96,26 @@ yyjson_mut_doc *fh_json_new(struct fh_arena *arena)
     return doc;
 }
 
+/* Text is printed where it belongs, at the end of the buffer: it may be most of what there is.
+ * The printer asks for more than it needs in the end; where that would pass the buffer's max,
+ * the text is printed aside first. */
+static void *end_malloc(void *ctx, size_t size)
+{
+    return fh_buf_reserve(ctx, size);
+}
+
+static void *end_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
+{
+    FH_UNUSED(ptr);
+    FH_UNUSED(old_size);
+    return fh_buf_reserve(ctx, size); /* what stands in a buffer's room moves with it */
+}
+
+static yyjson_alc at_end(struct fh_buf *out)
+{
+    return (yyjson_alc){end_malloc, end_realloc, no_free, out};
+}
+
 static void append(struct fh_buf *out, const char *text, size_t len)
 {
     if (text == NULL) {
@@ -87,120 +125,50 @@ static void append(struct fh_buf *out, const char *text, size_t len)
     fh_buf_append(out, fh_slice(text, len));
 }
 
-/* What is being printed: an object or a list, and how far. */
-struct level {
-    bool is_object, first;
-    union {
-        yyjson_mut_arr_iter arr;
-        yyjson_mut_obj_iter obj;
-    } at;
-};
-
-struct levels {
-    struct fh_arena *scratch;
-    struct level *list;
-    size_t count, room;
-};
-
-static void enter(struct levels *levels, yyjson_mut_val *val)
-{
-    if (levels->count == levels->room) {
-        size_t room = levels->room == 0 ? LEVELS_MIN : levels->room * 2;
-
-        levels->list =
-            fh_arena_grow(levels->scratch, levels->list, levels->room * sizeof(*levels->list),
-                          room * sizeof(*levels->list));
-        levels->room = room;
-    }
-    struct level *level = &levels->list[levels->count++];
-
-    *level = (struct level){.is_object = yyjson_mut_is_obj(val), .first = true};
-    if (level->is_object) {
-        (void)yyjson_mut_obj_iter_init(val, &level->at.obj);
-    } else {
-        (void)yyjson_mut_arr_iter_init(val, &level->at.arr);
-    }
-}
-
-static void print_string(struct fh_buf *out, yyjson_mut_val *val)
-{
-    fh_json_quote(out, fh_slice(yyjson_mut_get_str(val), yyjson_mut_get_len(val)));
-}
-
-/* print_scalar prints what is no object and no list. */
-static void print_scalar(struct fh_buf *out, struct fh_arena *scratch, yyjson_mut_val *val)
-{
-    if (yyjson_mut_is_str(val)) {
-        print_string(out, val);
-    } else if (yyjson_mut_is_raw(val)) {
-        fh_buf_append(out, fh_slice(yyjson_mut_get_raw(val), yyjson_mut_get_len(val)));
-    } else if (yyjson_mut_is_uint(val)) {
-        fh_buf_u64(out, yyjson_mut_get_uint(val));
-    } else if (yyjson_mut_is_bool(val)) {
-        fh_buf_append(out, yyjson_mut_get_bool(val) ? FH_LIT("true") : FH_LIT("false"));
-    } else if (yyjson_mut_is_null(val)) {
-        fh_buf_append(out, FH_LIT("null"));
-    } else { /* other numbers: seldom */
-        yyjson_alc alc = uncapped(scratch);
-        size_t len = 0;
-        char *text = yyjson_mut_val_write_opts(val, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
-
-        append(out, text, len);
-    }
-}
-
-/* next gives the next value of the innermost object or list, its comma and its name printed; NULL
- * at its end. */
-static yyjson_mut_val *next(struct fh_buf *out, struct level *level)
-{
-    yyjson_mut_val *val = level->is_object ? yyjson_mut_obj_iter_next(&level->at.obj)
-                                           : yyjson_mut_arr_iter_next(&level->at.arr);
-
-    if (val == NULL) {
-        return NULL;
-    }
-    fh_buf_append(out, level->first ? FH_NONE : FH_LIT(","));
-    level->first = false;
-    if (level->is_object) {
-        print_string(out, val);
-        fh_buf_append(out, FH_LIT(":"));
-        val = yyjson_mut_obj_iter_get_val(val);
-    }
-    return val;
-}
-
-/* fh_json_append goes from value to value with a stack of its own. yyjson's printer would need a
- * text of its own first, with room for six bytes for each of a string: for a long prompt that is
- * most of what a translation costs. */
 void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_mut_val *root)
 {
-    struct levels levels = {.scratch = scratch};
-    /* the iterators want a tree that may change; nothing here changes it
-     * NOLINTNEXTLINE(performance-no-int-to-ptr) */
-    yyjson_mut_val *val = (yyjson_mut_val *)(uintptr_t)root;
+    yyjson_alc direct = at_end(out);
+    yyjson_alc aside = uncapped(scratch);
+    size_t len = 0;
 
-    do {
-        if (val != NULL && yyjson_mut_is_ctn(val)) {
-            fh_buf_append(out, yyjson_mut_is_obj(val) ? FH_LIT("{") : FH_LIT("["));
-            enter(&levels, val);
-        } else if (val != NULL) {
-            print_scalar(out, scratch, val);
-        }
-        while (levels.count > 0 && (val = next(out, &levels.list[levels.count - 1])) == NULL) {
-            fh_buf_append(out,
-                          levels.list[--levels.count].is_object ? FH_LIT("}") : FH_LIT("]"));
-        }
-    } while (levels.count > 0);
+    if (out->failed) {
+        return;
+    }
+    if (yyjson_mut_val_write_opts(root, YYJSON_WRITE_NOFLAG, &direct, &len, NULL) != NULL) {
+        fh_buf_commit(out, len);
+        return;
+    }
+    out->failed = false;
+    char *text = yyjson_mut_val_write_opts(root, YYJSON_WRITE_NOFLAG, &aside, &len, NULL);
+
+    append(out, text, len);
 }
 
 void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjson_val *val)
 {
-    yyjson_alc alc = uncapped(scratch);
+    yyjson_alc direct = at_end(out);
+    yyjson_alc aside = uncapped(scratch);
     size_t len = 0;
 
-    char *text = yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, &alc, &len, NULL);
+    if (out->failed) {
+        return;
+    }
+    if (yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, &direct, &len, NULL) != NULL) {
+        fh_buf_commit(out, len);
+        return;
+    }
+    out->failed = false;
+    char *text = yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, &aside, &len, NULL);
 
     append(out, text, len);
+}
+
+struct fh_slice fh_json_printed(struct fh_arena *arena, const yyjson_val *val)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf text = fh_buf_on_heap(SIZE_MAX / 4);
+
+    fh_json_append_val(&text, arena, val);
+    return fh_dup(arena, fh_buf_slice(&text));
 }
 
 bool fh_json_u64(yyjson_val *val, uint64_t *out)

@@ -36,6 +36,9 @@ void fh_json_append(struct fh_buf *out, struct fh_arena *scratch, const yyjson_m
 /* fh_json_append_val prints a value that was read, without white space. */
 void fh_json_append_val(struct fh_buf *out, struct fh_arena *scratch, const yyjson_val *val);
 
+/* fh_json_printed is a value as text in the arena, no longer than it has to be. */
+struct fh_slice fh_json_printed(struct fh_arena *arena, const yyjson_val *val);
+
 /* fh_json_get finds a member of an object; NULL when `obj` is no object or has none. */
 static inline yyjson_val *fh_json_get(yyjson_val *obj, struct fh_slice key)
 {

@@ -163,6 +163,60 @@ static void test_an_arena_keeps_to_its_cap(void **state)
     assert_text(fh_concat(arena, parts, FH_LEN(parts)), "abc");
 }
 
+static void test_the_end_of_the_last_piece_can_be_given_back(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+    uint8_t *first = fh_arena_raw(arena, 100);
+    uint8_t *second = fh_arena_raw(arena, 100);
+    size_t used = fh_arena_used(arena);
+
+    FH_UNUSED(state);
+    fh_arena_shrink(arena, first, 100, 10); /* not the last */
+    assert_int_equal(fh_arena_used(arena), used);
+    fh_arena_shrink(arena, second, 100, 20);
+    assert_true(fh_arena_used(arena) < used - 60);
+    memset(second, 1, 20);
+    uint8_t *third = fh_arena_raw(arena, 8);
+
+    assert_true(third >= second + 20 && third < second + 100);
+    fh_arena_shrink(arena, third, 8, 8);
+    fh_arena_shrink(arena, third, 8, 0);
+}
+
+/* A text ends up in a buffer whole or not at all, whatever the printer asked for on the way. */
+static void test_json_is_printed_up_to_the_very_end(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 22);
+    struct fh_buf text = fh_buf_in_arena(arena, 1 << 16);
+    struct fh_error why;
+    yyjson_val *root = NULL;
+
+    FH_UNUSED(state);
+    fh_buf_append(&text, FH_LIT("{\"a\":[\""));
+    for (int i = 0; i < 3000; i++) {
+        fh_buf_byte(&text, 'x');
+    }
+    fh_buf_append(&text, FH_LIT("\",1.50,null,{}]}"));
+    assert_int_equal(fh_json_parse(arena, fh_buf_slice(&text), &root, &why), FH_OK);
+    assert_true(fh_eq(fh_json_printed(arena, root), fh_buf_slice(&text)));
+    for (size_t max = text.len; max < text.len + 8; max++) {
+        FH_AUTO(fh_buf_fini) struct fh_buf heap = fh_buf_on_heap(max);
+        struct fh_buf bumped = fh_buf_in_arena(arena, max);
+        yyjson_mut_doc *doc = fh_json_new(arena);
+        bool fits = max >= text.len + 4;
+
+        fh_buf_append(&heap, FH_LIT("1234"));
+        fh_json_append(&heap, arena, yyjson_val_mut_copy(doc, root));
+        fh_buf_append(&bumped, FH_LIT("1234"));
+        fh_json_append_val(&bumped, arena, root);
+        assert_int_equal(heap.failed, !fits);
+        assert_int_equal(bumped.failed, !fits);
+        assert_int_equal(heap.len, fits ? text.len + 4 : 4);
+        assert_true(fh_eq(fh_buf_slice(&heap), fh_buf_slice(&bumped)));
+        assert_true(!fits || fh_eq(fh_tail(fh_buf_slice(&heap), 4), fh_buf_slice(&text)));
+    }
+}
+
 static void test_a_wiped_arena_holds_nothing(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(SIZE_MAX);
@@ -382,6 +436,8 @@ int main(void)
         cmocka_unit_test(test_numbers_are_appended_in_either_order),
         cmocka_unit_test(test_a_copy_for_libc_ends_with_nul),
         cmocka_unit_test(test_an_arena_keeps_to_its_cap),
+        cmocka_unit_test(test_the_end_of_the_last_piece_can_be_given_back),
+        cmocka_unit_test(test_json_is_printed_up_to_the_very_end),
         cmocka_unit_test(test_a_wiped_arena_holds_nothing),
         cmocka_unit_test(test_numbers_are_whole_input_or_nothing),
         cmocka_unit_test(test_hashes_give_the_published_values),

@@ -87,7 +87,8 @@ static int shortest_by_libc(float value)
 
 static int digits_in(const char *text)
 {
-    int count = 0, trailing = 0;
+    int count = 0;
+    int trailing = 0;
 
     for (; *text != '\0' && *text != 'e'; text++) {
         if (*text >= '0' && *text <= '9' && (*text != '0' || count > 0)) {

@@ -71,7 +71,8 @@ static void escape(struct fh_buf *out, struct fh_slice key)
 struct fh_slice fh_path_print(const struct fh_path *path, struct fh_slice name,
                               struct fh_arena *arena)
 {
-    struct fh_buf out = fh_buf_in_arena(arena, POINTER_MAX);
+    uint8_t room[POINTER_MAX];
+    struct fh_buf out = {.ptr = room, .room = sizeof(room), .max = sizeof(room)};
     const struct fh_path *chain[DEPTH_MAX];
     size_t depth = 0;
 
@@ -92,6 +93,6 @@ struct fh_slice fh_path_print(const struct fh_path *path, struct fh_slice name,
         fh_buf_byte(&out, '/');
         escape(&out, fh_head(name, fh_min(name.len, POINTER_MAX / 4)));
     }
-    return fh_buf_slice(
-        &out); /* a pointer too long to print stays cut: it still points there */
+    /* a pointer too long to print stays cut: it still points there */
+    return fh_dup(arena, fh_buf_slice(&out));
 }

@@ -1,11 +1,14 @@
-/* test_chat.c: usage merges, losses are listed, places have their JSON pointer, media are URLs.
+/* test_chat.c: usage merges, losses are listed, places have their JSON pointer, media are URLs,
+ * schemas are JSON Schema, turns are whole.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"
 
 #include "chat/breakpoint.h"
 #include "chat/event.h"
 #include "chat/media.h"
+#include "chat/openapi.h"
 #include "chat/read.h"
+#include "chat/turn.h"
 
 static void test_usage_merges_class_by_class(void **state)
 {
@@ -161,6 +164,21 @@ static void test_breakpoints_are_what_they_were(void **state)
     }
 }
 
+static void test_seals_are_found_in_bodies(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+    struct fh_buf body = fh_buf_in_arena(arena, 1024);
+
+    FH_UNUSED(state);
+    for (int signer = 0; signer < FH_SIGNERS; signer++) {
+        fh_buf_clear(&body);
+        fh_buf_append(&body, FH_LIT("{\"signature\": \""));
+        fh_seal_write(&body, FH_SIGNER_CLAUDE, (enum fh_signer)signer, FH_LIT("EqQB"));
+        fh_buf_append(&body, FH_LIT("\"}"));
+        assert_int_equal(fh_seal_maybe_in(fh_buf_slice(&body)), signer != FH_SIGNER_CLAUDE);
+    }
+}
+
 static void test_what_is_shown_ends_with_a_character(void **state)
 {
     FH_UNUSED(state);
@@ -177,6 +195,124 @@ static void test_what_is_shown_ends_with_a_character(void **state)
     }
 }
 
+static void test_openapi_is_said_as_json_schema(void **state)
+{
+    static const struct {
+        const char *openapi, *schema; /* NULL: it is left as it is */
+    } cases[] = {
+        {"{\"type\":\"OBJECT\",\"properties\":{\"type\":{\"type\":\"STRING\"}}}",
+         "{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"}}}"},
+        {"{\"type\":\"object\",\"properties\":{\"nullable\":{\"type\":\"string\"}}}", NULL},
+        {"{\"type\":[\"string\",\"null\"],\"enum\":[\"STRING\"],\"default\":\"NUMBER\"}", NULL},
+        {"{\"type\":\"STRING\",\"nullable\":true,\"enum\":[\"a\"]}",
+         "{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",null]}"},
+        {"{\"type\":\"STRING\",\"nullable\":false}", "{\"type\":\"string\"}"},
+        {"{\"nullable\":true,\"anyOf\":[{\"type\":\"NUMBER\"}]}",
+         "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"null\"}]}"},
+        {"{\"type\":\"ARRAY\",\"items\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"INTEGER\"}},"
+         "\"minItems\":\"2\",\"maxItems\":3,\"minLength\":\"x\"}",
+         "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+         "\"minItems\":2,\"maxItems\":3,\"minLength\":\"x\"}"},
+        {"{\"type\":\"TYPE_UNSPECIFIED\",\"format\":\"enum\",\"example\":{\"type\":\"STRING\"}"
+         "}",
+         "{\"examples\":[{\"type\":\"STRING\"}]}"},
+        {"{\"type\":\"STRING\",\"format\":\"date-time\",\"propertyOrdering\":[\"a\"]}",
+         "{\"type\":\"string\",\"format\":\"date-time\"}"},
+        {"{\"maximum\":1.50,\"additionalProperties\":{\"type\":\"BOOLEAN\"}}",
+         "{\"maximum\":1.50,\"additionalProperties\":{\"type\":\"boolean\"}}"},
+        {"{}", NULL},
+        {"true", NULL},
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(cases); i++) {
+        FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+        struct fh_buf out = fh_buf_in_arena(arena, 1024);
+        yyjson_val *schema = NULL;
+        struct fh_error why;
+
+        tap_context("%s", cases[i].openapi);
+        assert_int_equal(fh_json_parse(arena, fh_cstr(cases[i].openapi), &schema, &why), FH_OK);
+        yyjson_val *changed = fh_openapi_schema(arena, schema);
+
+        assert_int_equal(changed == schema, cases[i].schema == NULL);
+        fh_json_append_val(&out, arena, changed);
+        assert_text(fh_buf_slice(&out),
+                    cases[i].schema == NULL ? cases[i].openapi : cases[i].schema);
+    }
+}
+
+/* A schema as deep as bodies may be, each in another. */
+static void test_openapi_of_any_depth(void **state)
+{
+    enum { DEPTH = 1000 };
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 24);
+    struct fh_buf text = fh_buf_in_arena(arena, 1 << 20);
+    struct fh_buf out = fh_buf_in_arena(arena, 1 << 20);
+    yyjson_val *schema = NULL;
+    struct fh_error why;
+
+    FH_UNUSED(state);
+    for (int i = 0; i < DEPTH; i++) {
+        fh_buf_append(&text, FH_LIT("{\"type\":\"ARRAY\",\"items\":"));
+    }
+    fh_buf_append(&text, FH_LIT("{}"));
+    for (int i = 0; i < DEPTH; i++) {
+        fh_buf_byte(&text, '}');
+    }
+    assert_int_equal(fh_json_parse(arena, fh_buf_slice(&text), &schema, &why), FH_OK);
+    fh_json_append_val(&out, arena, fh_openapi_schema(arena, schema));
+    assert_false(fh_contains(fh_buf_slice(&out), FH_LIT("ARRAY")));
+    assert_int_equal(out.len, text.len);
+}
+
+static struct fh_block *say(struct fh_chat_request *req, struct fh_arena *arena, bool goes_on,
+                            enum fh_block_kind kind, const char *text)
+{
+    struct fh_message *message = fh_message_add(req, arena, FH_ROLE_ASSISTANT);
+    struct fh_block *block = fh_block_add(&message->content, arena, kind);
+
+    message->goes_on = goes_on;
+    block->text = fh_cstr(text);
+    return block;
+}
+
+static void test_turns_in_pieces_are_joined(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+    struct fh_chat_request req;
+
+    FH_UNUSED(state);
+    fh_chat_request_init(&req, FH_DIALECT_GEMINI);
+    (void)say(&req, arena, false, FH_BLOCK_TEXT, "of its own");
+    (void)say(&req, arena, false, FH_BLOCK_THINKING, "Let");
+    (void)say(&req, arena, true, FH_BLOCK_THINKING, " me");
+    say(&req, arena, true, FH_BLOCK_THINKING, "")->signature = FH_LIT("sig");
+    (void)say(&req, arena, true, FH_BLOCK_THINKING, "again");
+    (void)say(&req, arena, true, FH_BLOCK_TEXT, "Hel");
+    (void)say(&req, arena, true, FH_BLOCK_TEXT, "lo");
+    (void)fh_message_add(&req, arena, FH_ROLE_ASSISTANT);
+    req.last_message->goes_on = true; /* nothing in it */
+    say(&req, arena, true, FH_BLOCK_TEXT, "!")->cache = FH_CACHE_5M;
+    (void)say(&req, arena, true, FH_BLOCK_TEXT, "behind a breakpoint");
+    (void)fh_message_add(&req, arena, FH_ROLE_USER);
+    fh_turns_join(&req, arena);
+
+    const struct fh_message *turn = req.first_message->next;
+    const struct fh_block *block = turn->content.first;
+    static const char *const texts[] = {"Let me", "again", "Hello!", "behind a breakpoint"};
+
+    assert_text(req.first_message->content.first->text, "of its own");
+    assert_true(turn->next == req.last_message && req.last_message->next == NULL);
+    assert_text(block->signature, "sig");
+    for (size_t i = 0; i < FH_LEN(texts); i++) {
+        assert_text(block->text, texts[i]);
+        assert_int_equal(block->next == NULL, i + 1 == FH_LEN(texts));
+        assert_true(block->next != NULL || block == turn->content.last);
+        block = block->next;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +324,10 @@ int main(void)
         cmocka_unit_test(test_data_urls_are_parted_and_put_together),
         cmocka_unit_test(test_breakpoints_are_what_they_were),
         cmocka_unit_test(test_what_is_shown_ends_with_a_character),
+        cmocka_unit_test(test_seals_are_found_in_bodies),
+        cmocka_unit_test(test_openapi_is_said_as_json_schema),
+        cmocka_unit_test(test_openapi_of_any_depth),
+        cmocka_unit_test(test_turns_in_pieces_are_joined),
     };
     return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

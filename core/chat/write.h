@@ -19,6 +19,7 @@ struct fh_writer {
     struct fh_complaint *why;          /* of a request */
     const struct fh_chat_request *req; /* of a request */
     bool ours; /* it came in the dialect that is written: extras go back to where they stood */
+    const void *own; /* what the dialect's own functions want beside */
 };
 
 void fh_write_word(struct fh_writer *w, yyjson_mut_val *obj, const char *key, const char *word);

@@ -74,22 +74,31 @@ static bool usable(struct fh_exchange *x, const struct fh_target *target)
     return true;
 }
 
-/* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
-static bool prepare_attempt(struct fh_exchange *x)
+/* chat_place looks up in which dialect the target in use is asked. */
+static bool chat_place(struct fh_exchange *x)
 {
     const struct fh_target *target = fh_x_target(x);
 
     x->chat = fh_provider_chat(target->provider, x->call.dialect, target->model);
     if (x->chat == NULL) {
-        fh_x_fault(x, FH_REFUSE_NO_SUCH_MODEL, "The provider \"%.*s\" does not chat.",
-                   FH_ARG(target->provider->name));
+        fh_x_fault(x, FH_REFUSE_UNSUPPORTED,
+                   "The provider \"%.*s\" does not chat with the model \"%.*s\".",
+                   FH_ARG(target->provider->name), FH_ARG(target->model));
         return false;
     }
     x->provider = x->call.call == CALL_NATIVE ? x->client : fh_dialect(x->chat->dialect);
-    /* a list has its brackets: it is made anew even of the same dialect */
-    x->passes =
-        x->provider == x->client && !fh_x_helps_call(x) && x->call.framing != FH_FRAMING_LIST;
-    if (fh_x_build_request(x) != FH_OK) {
+    /* a list has its brackets, and another model's signatures mean nothing to this one: then it is
+     * made anew even of the same dialect */
+    x->passes = x->provider == x->client && !fh_x_helps_call(x) &&
+                x->call.framing != FH_FRAMING_LIST && !fh_seal_maybe_in(x->body);
+    return true;
+}
+
+/* prepare_attempt readies the target in use: what is sent, and the intent that comes before it. */
+static bool prepare_attempt(struct fh_exchange *x)
+{
+    if (!(x->call.call == CALL_EMBED ? fh_x_embed_place(x) : chat_place(x)) ||
+        fh_x_build_request(x) != FH_OK) {
         return false;
     }
     x->attempts++;

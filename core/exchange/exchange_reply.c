@@ -121,7 +121,9 @@ void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head)
     x->first_byte_us = x->now_us;
     note_retry(x, head);
     /* the request is done with: its translation may go while the answer streams */
-    if (!x->client->repeats_request) {
+    if (x->embed != NULL) {
+        fh_x_embed_head(x, head);
+    } else if (!x->client->repeats_request) {
         fh_arena_free(&x->work);
         x->frame.request = NULL;
     }
@@ -227,7 +229,8 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
     }
     bool more = another_may_do(status) && fh_x_more_targets(x);
     bool own_words =
-        x->passes && x->fault.kind != FH_REFUSE_UPSTREAM_DENIED &&
+        x->passes && x->call.envelope != FH_ENVELOPE_BEDROCK &&
+        x->fault.kind != FH_REFUSE_UPSTREAM_DENIED &&
         x->fault.kind != FH_REFUSE_STARTING && status >= 400 &&
         fh_json_scan(body, &name, &error, 1, x->setup.limits->depth_max, &why) == FH_OK &&
         error.value.ptr != NULL;
@@ -333,6 +336,24 @@ static void translate_count(struct fh_exchange *x, struct fh_slice body)
     fh_x_finish_whole(x, 200, fh_buf_slice(&x->out));
 }
 
+static void translate_embeddings(struct fh_exchange *x, struct fh_slice body)
+{
+    struct fh_complaint why = {.kind = FH_REFUSE_UPSTREAM_FAILED};
+    char what[512];
+
+    if (fh_x_embed_whole(x, body, &why) != FH_OK) {
+        (void)snprintf(what, sizeof(what), "the answer cannot be read: %.*s",
+                       FH_ARG(why.message));
+        no_answer(x, what);
+    } else if (x->watch.failed) {
+        provider_fault(x, body);
+    } else if (x->out.failed) {
+        no_answer(x, "its translation is too large");
+    } else {
+        fh_x_finish_whole(x, 200, fh_buf_slice(&x->out));
+    }
+}
+
 static void translate_whole(struct fh_exchange *x, struct fh_slice body)
 {
     struct fh_arena *arena = work_arena(body);
@@ -393,6 +414,8 @@ void fh_x_whole(struct fh_exchange *x)
         fh_x_native_whole(x, body);
     } else if (x->passes) {
         pass_whole(x, body);
+    } else if (x->embed != NULL) {
+        translate_embeddings(x, body);
     } else if (x->call.call == CALL_COUNT) {
         translate_count(x, body);
     } else {

@@ -108,6 +108,9 @@ enum fh_rc fh_x_read_request(struct fh_exchange *x)
         x->call.call =
             titan || member[MEMBER_COHERE].value.ptr != NULL ? CALL_EMBED : CALL_CHAT;
         x->call.shape = titan ? FH_EMBED_TITAN : FH_EMBED_COHERE;
+        if (x->call.call == CALL_EMBED) {
+            x->client = fh_dialect(FH_DIALECT_BEDROCK);
+        }
     }
     x->streamed = x->call.streamed == STREAMED_YES ||
                   (x->call.streamed == STREAMED_BODY &&
@@ -343,6 +346,9 @@ static enum fh_rc encode(struct fh_exchange *x, struct fh_chat_request *req,
     if (x->client != x->provider) {
         FH_TRY(fh_settle(&s, req, why));
     }
+    if (fh_x_target(x)->provider->call_prefix.len > 0) { /* ours, and no loss of the client's */
+        help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
+    }
     if (x->call.call != CALL_COUNT || x->provider->wrap_count == NULL) {
         return x->provider->encode_request(out, x->work, req, x->loss, why);
     }
@@ -367,17 +373,14 @@ static enum fh_rc translate(struct fh_exchange *x)
         x->loss->arena = x->arena;
     }
 
-    enum fh_rc rc = decode(x, req, &why);
-    if (rc == FH_OK) {
+    enum fh_rc rc = x->embed != NULL ? fh_x_embed_build(x, &why) : decode(x, req, &why);
+    if (rc == FH_OK && x->embed == NULL) {
         req->model = fh_x_target(x)->model;
         req->stream = x->streamed;
         req->envelope = x->envelope;
         req->betas = x->betas;
         x->usage_asked = req->include_usage == 1;
         x->frame.request = req;
-        if (fh_x_target(x)->provider->call_prefix.len > 0) {
-            help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
-        }
         rc = encode(x, req, &why);
     }
     if (rc != FH_OK) {
@@ -478,6 +481,10 @@ static void add_path(struct fh_exchange *x, struct fh_buf *out)
 
     if (x->call.call == CALL_NATIVE) {
         fh_x_native_path(x, out);
+        return;
+    }
+    if (x->embed != NULL) {
+        fh_provider_path(out, target->provider, x->embed->how->path, target->model);
         return;
     }
     fh_provider_path(out, target->provider, x->chat->path[operation], target->model);
@@ -614,7 +621,9 @@ enum fh_rc fh_x_build_request(struct fh_exchange *x)
     size_t body_len = 0;
 
     forget_losses(x);
-    set_envelope(x);
+    if (x->embed == NULL) {
+        set_envelope(x);
+    }
     x->piece_count = 1; /* the head's place: its content-length comes last */
     if (x->call.call == CALL_NATIVE) {
         add_piece(x, x->body);

@@ -3,6 +3,7 @@
  *
  *     exchange.c            the machine: what is waited for, what comes next
  *     exchange_recognise.c  which call of which dialect a path is
+ *     exchange_embed.c      embeddings
  *     exchange_signed.c     requests signed as AWS's are, in and out
  *     exchange_request.c    what is sent to a provider: passed or translated
  *     exchange_reply.c      what comes back: whole or streamed, passed or translated
@@ -110,6 +111,13 @@ struct fh_x_native {
     uint32_t unmetered;        /* results that could not be booked */
 };
 
+/* What embeddings need beside the rest. */
+struct fh_x_embed {
+    const struct fh_provider_embedding *how;
+    struct fh_embed_request *asked; /* in `work` */
+    uint64_t counted;               /* tokens, as the head of the answer has it; UINT64_MAX: no */
+};
+
 struct fh_exchange {
     struct fh_arena *arena; /* holds the exchange itself */
     enum fh_exchange_state state;
@@ -127,6 +135,7 @@ struct fh_exchange {
     const struct fh_dialect *client;
     struct fh_policy_key key; /* its slices copied, without the AWS-style secret */
     struct fh_x_claim *claim; /* NULL: not signed */
+    struct fh_x_embed *embed; /* NULL: no embeddings */
     struct fh_slice body;
     struct fh_slice model; /* as the client named it */
     struct {               /* members of the body that we look at; not there: empty */
@@ -234,6 +243,13 @@ void fh_x_take_secret(struct fh_exchange *x, const struct fh_policy_key *key);
 FH_NODISCARD bool fh_x_verify(struct fh_exchange *x);
 enum fh_rc fh_x_sign(struct fh_exchange *x, const struct fh_credential *aws,
                      struct fh_slice path, struct fh_buf *head);
+
+/* exchange_embed.c */
+FH_NODISCARD bool fh_x_embed_place(struct fh_exchange *x);
+enum fh_rc fh_x_embed_build(struct fh_exchange *x, struct fh_complaint *why);
+void fh_x_embed_head(struct fh_exchange *x, const struct fh_http1_head *head);
+enum fh_rc fh_x_embed_whole(struct fh_exchange *x, struct fh_slice body,
+                            struct fh_complaint *why);
 
 /* exchange_reply.c */
 void fh_x_reply_head(struct fh_exchange *x, const struct fh_http1_head *head);

@@ -23,8 +23,8 @@ static void check_word(struct fh_slice word)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    FH_AUTO(fh_buf_fini) struct fh_buf first = fh_buf_on_heap(2 * FH_CREDENTIAL_MAX_BYTES);
-    FH_AUTO(fh_buf_fini) struct fh_buf second = fh_buf_on_heap(2 * FH_CREDENTIAL_MAX_BYTES);
+    FH_AUTO(fh_buf_fini) struct fh_buf first = fh_buf_on_heap(SIZE_MAX);
+    FH_AUTO(fh_buf_fini) struct fh_buf second = fh_buf_on_heap(SIZE_MAX);
     struct fh_credential read;
     struct fh_credential again;
 

@@ -9,7 +9,6 @@
  */
 #pragma once
 
-#include "chat/request.h"
 #include "dialect/embeddings/embeddings.h"
 #include "provider/credential.h"
 #include "provider/provider.def"

@@ -1,6 +1,6 @@
 /* recorded_bedrock.c: what Bedrock and its clients really said in Converse, decoded and re-encoded:
- * every leaf must come back with its value. Streams are compared by what an accumulator, which knows
- * nothing of our codec, makes of both.
+ * every leaf must come back with its value. Streams are compared by what an accumulator, which
+ * knows nothing of our codec, makes of both.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "recorded.h"
 #include "tap.h"
@@ -398,8 +398,8 @@ static void check_stream(struct check *c, const struct recorded_call *call)
     struct fh_buf report = fh_buf_in_arena(c->arena, TEXT_MAX);
 
     take_stream(c, call, 7, theirs, &p);
-    bool good = p.finished && !p.failed && !p.watch.failed &&
-                memcmp(p.usage.count, p.watch.usage.count, sizeof(p.usage.count)) == 0;
+    bool good =
+        p.finished && !p.failed && !p.watch.failed && same_usage(&p.usage, &p.watch.usage);
 
     if (good) {
         good = compare(c, whole(theirs), read_back(c->arena, fh_buf_slice(&p.out)), &report) &&

@@ -15,7 +15,8 @@ static const struct fh_reply_frame frame = {.request_id = FH_LIT_INIT("req_test"
 /* One comparison and where its result goes. */
 struct check {
     struct fh_arena *arena;
-    struct fh_slice source, name;
+    struct fh_slice source;
+    struct fh_slice name;
     const char *what;
     struct recorded_tally *tally;
 };
@@ -163,7 +164,9 @@ static bool same_numbers(struct fh_arena *arena, const struct fh_embed_reply *re
                          enum fh_embed_shape to)
 {
     struct fh_embed_request asked;
-    struct fh_slice theirs = FH_NONE, ours = FH_NONE, answer = FH_NONE;
+    struct fh_slice theirs = FH_NONE;
+    struct fh_slice ours = FH_NONE;
+    struct fh_slice answer = FH_NONE;
 
     if (!question(&asked, arena, to, reply->count, false)) {
         return true;

@@ -1,5 +1,5 @@
-/* anthropic_content_in.c: what stands in a `content` or `system`, block by block. A table for each type
- * says which member goes where.
+/* anthropic_content_in.c: what stands in a `content` or `system`, block by block. A table for
+ * each type says which member goes where.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/breakpoint.h"
 #include "chat/read.h"
@@ -138,12 +138,10 @@ static enum fh_rc read_call_signature(struct fh_reader *r, void *into, const str
 static enum fh_rc read_input(struct fh_reader *r, void *into, const struct fh_path *at,
                              yyjson_val *val)
 {
-    struct fh_buf text = fh_buf_in_arena(r->arena, SIZE_MAX / 4);
     struct fh_block *block = into;
 
     FH_TRY(fh_read_want_object(r, at, val));
-    fh_json_append_val(&text, r->arena, val);
-    block->arguments = fh_buf_slice(&text);
+    block->arguments = fh_json_printed(r->arena, val);
     return FH_OK;
 }
 

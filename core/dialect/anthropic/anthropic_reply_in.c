@@ -126,10 +126,7 @@ static enum fh_rc push_content(const struct reading *r)
 
         return wrong(r->out, r->why, &place, "an object", input);
     } else if (r->kind == FH_BLOCK_TOOL_CALL && yyjson_obj_size(input) > 0) {
-        struct fh_buf text = fh_buf_in_arena(r->out->arena, SIZE_MAX / 4);
-
-        fh_json_append_val(&text, r->out->arena, input);
-        (void)push(r, FH_EVENT_ARGUMENTS, fh_buf_slice(&text));
+        (void)push(r, FH_EVENT_ARGUMENTS, fh_json_printed(r->out->arena, input));
     }
     return FH_OK;
 }

@@ -1,8 +1,8 @@
 /* anthropic_request_out.c: a request of any dialect as a body for Anthropic's API.
  *
- * Of our own dialect everything goes back where it was. Of another one the ledger has taken out what
- * cannot be said; here instructions at the start become the top-level `system`, and tool messages
- * become blocks of a user message.
+ * Of our own dialect everything goes back where it was. Of another one the ledger has taken out
+ * what cannot be said; here instructions at the start become the top-level `system`, and tool
+ * messages become blocks of a user message.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/breakpoint.h"
@@ -200,6 +200,8 @@ static void add_output_config(struct fh_writer *w, yyjson_mut_val *root)
         fh_write_val(w, format, "schema", req->format_schema);
         fh_write_extras(w, &req->extras, "/output_config/format", format);
         fh_write_extras(w, &req->extras, "/output_format", format);
+    } else if (req->format == FH_FORMAT_JSON_SCHEMA) {
+        fh_anthropic_lose(w, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
     }
     fh_write_extras(w, &req->extras, "/output_config", config);
     if (yyjson_mut_obj_size(config) > 0) {

@@ -121,7 +121,8 @@ enum fh_rc fh_bedrock_read_native(struct fh_reader *r, void *into, const struct 
 struct fh_bedrock_pen {
     struct fh_writer w;
     const struct fh_bedrock_family *family;
-    yyjson_mut_val *native; /* additionalModelRequestFields; in the tree when it holds something */
+    yyjson_mut_val
+        *native; /* additionalModelRequestFields; in the tree when it holds something */
     struct fh_slice name[32]; /* of documents that were written: they must differ */
     size_t documents;         /* how many there were */
 };
@@ -155,8 +156,8 @@ struct fh_slice fh_bedrock_call_id(const struct fh_bedrock_pen *pen, struct fh_s
 void fh_bedrock_read_usage(struct fh_usage *sum, yyjson_val *usage, struct fh_arena *arena,
                            struct fh_extras *extras);
 
-/* fh_bedrock_write_usage adds the `usage` object, with those extras that stood in one. Input, output
- * and total are always there. */
+/* fh_bedrock_write_usage adds the `usage` object, with those extras that stood in one. Input,
+ * output and total are always there. */
 void fh_bedrock_write_usage(struct fh_writer *w, yyjson_mut_val *root,
                             const struct fh_usage *usage, const struct fh_extras *extras);
 

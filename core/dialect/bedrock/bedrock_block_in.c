@@ -136,8 +136,7 @@ static enum fh_rc take_source(struct media *m)
     struct fh_block *block = m->block;
     bool plain = block->kind == FH_BLOCK_DOCUMENT && m->format.ptr == NULL;
     bool filed = block->kind == FH_BLOCK_IMAGE || block->kind == FH_BLOCK_DOCUMENT;
-    int sources =
-        (m->bytes.ptr != NULL) + (m->text.ptr != NULL) + (m->uri.ptr != NULL);
+    int sources = (m->bytes.ptr != NULL) + (m->text.ptr != NULL) + (m->uri.ptr != NULL);
 
     block->media_type =
         plain ? FH_LIT("text/plain") : fh_bedrock_media_type(block->kind, m->format);
@@ -337,8 +336,8 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
     return fh_read_object(r, &shape, block, &block->extras, at, value);
 }
 
-/* read_cited_text reads generated text with citations as text; it is also kept whole, since the text
- * may be in several pieces. */
+/* read_cited_text reads generated text with citations as text; it is also kept whole, since the
+ * text may be in several pieces. */
 static enum fh_rc read_cited_text(struct fh_reader *r, void *into, const struct fh_path *at,
                                   yyjson_val *value)
 {
@@ -376,8 +375,8 @@ static const struct fh_member block_members[] = {
 };
 
 static const struct fh_member inner_members[] = {
-    FH_MEMBER_BY("text", read_text),         FH_MEMBER_BY("json", read_json),
-    FH_MEMBER_BY("image", read_image),       FH_MEMBER_BY("document", read_document),
+    FH_MEMBER_BY("text", read_text),   FH_MEMBER_BY("json", read_json),
+    FH_MEMBER_BY("image", read_image), FH_MEMBER_BY("document", read_document),
     FH_MEMBER_BY("video", read_video),
 };
 
@@ -423,13 +422,13 @@ bool fh_bedrock_read_cache(yyjson_val *point, enum fh_cache *cache)
     return true;
 }
 
-/* take_call_signature: a thought without words that another family's model signed, right behind a
- * call, is what we made of the call's own signature for a client that has no place for one. */
+/* take_call_signature: a thought without words that Gemini signed, right behind a call, is what we
+ * made of the call's own signature, for a client that has no place for one. Others sign no calls. */
 static bool take_call_signature(struct fh_block *call, const struct fh_block *thought)
 {
     if (call == NULL || call->kind != FH_BLOCK_TOOL_CALL || call->signature.len > 0 ||
         thought->kind != FH_BLOCK_THINKING || thought->text.len > 0 ||
-        thought->signer == FH_SIGNER_CLAUDE || thought->extras.first != NULL) {
+        thought->signer != FH_SIGNER_GEMINI || thought->extras.first != NULL) {
         return false;
     }
     call->signature = thought->signature;

@@ -7,15 +7,17 @@
 #include "base/hash.h"
 #include "dialect/bedrock/bedrock.h"
 
-enum { DOCUMENT_NAME_MAX = 200, NUMBER_ROOM = 12 }; /* bytes of a document's name; for a number behind it */
+enum {
+    DOCUMENT_NAME_MAX = 200,
+    NUMBER_ROOM = 12
+}; /* bytes of a document's name; for a number behind it */
 
 /* put_beside puts back what stood beside an element's one member. */
 static void put_beside(struct fh_bedrock_pen *pen, yyjson_mut_val *element,
                        const struct fh_block *block)
 {
-    static const char *const lists[] = {"/messages/#/content/#",
-                                        "/messages/#/content/#/toolResult/content/#",
-                                        "/system/#"};
+    static const char *const lists[] = {
+        "/messages/#/content/#", "/messages/#/content/#/toolResult/content/#", "/system/#"};
 
     for (size_t i = 0; block->extras.first != NULL && i < FH_LEN(lists); i++) {
         fh_write_extras(&pen->w, &block->extras, lists[i], element);
@@ -194,8 +196,7 @@ static enum fh_rc refuse_media(struct fh_bedrock_pen *pen, const struct fh_block
 {
     static const char *const sentences[FH_BLOCK_KINDS] = {
         [FH_BLOCK_IMAGE] = "bedrock takes images as png, jpeg, gif or webp, in base64",
-        [FH_BLOCK_DOCUMENT] = "bedrock takes documents as pdf, csv, doc, docx, xls, xlsx, html, "
-                              "txt or md, in base64",
+        [FH_BLOCK_DOCUMENT] = "bedrock takes documents as pdf, text or office files, in base64",
         [FH_BLOCK_VIDEO] = "bedrock takes no video of this kind",
         [FH_BLOCK_AUDIO] = "bedrock takes no sound of this kind",
     };
@@ -310,7 +311,7 @@ static bool is_id(struct fh_slice id, uint8_t max)
 
 struct fh_slice fh_bedrock_call_id(const struct fh_bedrock_pen *pen, struct fh_slice id)
 {
-    struct fh_buf made = fh_buf_in_arena(pen->w.scratch, 2 * FH_SHA256_LEN);
+    struct fh_buf made = fh_buf_in_arena(pen->w.scratch, (size_t)2 * FH_SHA256_LEN);
 
     if (pen->w.ours || is_id(id, pen->family->id_max)) {
         return id;
@@ -336,9 +337,8 @@ static enum fh_rc write_call(struct fh_bedrock_pen *pen, yyjson_mut_val *list,
     }
     put_extras(pen, call, FH_LIT("toolUse"), block);
     if (pen->w.ours && block->signature.len > 0) { /* it was a thought behind the call */
-        struct fh_block thought = {.kind = FH_BLOCK_THINKING,
-                                   .signature = block->signature,
-                                   .signer = block->signer};
+        struct fh_block thought = {
+            .kind = FH_BLOCK_THINKING, .signature = block->signature, .signer = block->signer};
 
         write_thought(pen, list, FH_LIT(""), &thought);
     }

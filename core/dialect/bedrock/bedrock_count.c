@@ -1,7 +1,7 @@
 /* bedrock_count.c: counting tokens: {"input": {"converse": {…}}} and {"inputTokens": n}.
  *
- * A count is asked of a whole Converse request or of a model's native body. The second is no request
- * of this dialect, and is refused with a sentence that says what would be right.
+ * A count is asked of a whole Converse request or of a model's native body. The second is no
+ * request of this dialect, and is refused with a sentence that says what would be right.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
@@ -21,7 +21,8 @@ enum fh_rc fh_bedrock_unwrap_count(struct fh_slice *chat, struct fh_arena *arena
                                    struct fh_slice body, struct fh_complaint *why)
 {
     static const struct fh_slice outer[] = {FH_LIT_INIT("input")};
-    static const struct fh_slice inner[] = {FH_LIT_INIT("converse"), FH_LIT_INIT("invokeModel")};
+    static const struct fh_slice inner[] = {FH_LIT_INIT("converse"),
+                                            FH_LIT_INIT("invokeModel")};
     struct fh_json_member input = {0};
     struct fh_json_member of[FH_LEN(inner)] = {0};
     struct fh_error ignored;
@@ -36,7 +37,7 @@ enum fh_rc fh_bedrock_unwrap_count(struct fh_slice *chat, struct fh_arena *arena
                       "/input/invokeModel: tokens of a native body are not counted here; "
                       "ask with /input/converse");
     }
-    if (!fh_starts(of[0].value, FH_LIT("{"))) {
+    if (of[0].value.ptr == NULL || !fh_starts(of[0].value, FH_LIT("{"))) {
         return refuse(why, "/input/converse", "/input/converse must be an object");
     }
     *chat = of[0].value;
@@ -44,9 +45,9 @@ enum fh_rc fh_bedrock_unwrap_count(struct fh_slice *chat, struct fh_arena *arena
 }
 
 /* What of a request counts; the API refuses anything else. */
-static const struct fh_slice counted[] = {
-    FH_LIT_INIT("messages"), FH_LIT_INIT("system"), FH_LIT_INIT("toolConfig"),
-    FH_LIT_INIT("additionalModelRequestFields")};
+static const struct fh_slice counted[] = {FH_LIT_INIT("messages"), FH_LIT_INIT("system"),
+                                          FH_LIT_INIT("toolConfig"),
+                                          FH_LIT_INIT("additionalModelRequestFields")};
 
 void fh_bedrock_wrap_count(struct fh_buf *out, struct fh_arena *scratch, struct fh_slice chat)
 {
@@ -57,7 +58,8 @@ void fh_bedrock_wrap_count(struct fh_buf *out, struct fh_arena *scratch, struct 
     FH_UNUSED(scratch);
     fh_buf_append(out, FH_LIT("{\"input\":{\"converse\":"));
     /* arguments of a call may be nested deeper than is scanned: then the API has to judge */
-    if (fh_json_scan(chat, counted, of, FH_LEN(counted), FH_JSON_DEPTH_MAX, &ignored) != FH_OK) {
+    if (fh_json_scan(chat, counted, of, FH_LEN(counted), FH_JSON_DEPTH_MAX, &ignored) !=
+        FH_OK) {
         fh_buf_append(out, chat);
         fh_buf_append(out, FH_LIT("}}"));
         return;

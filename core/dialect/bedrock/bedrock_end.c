@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
 
-/* stop_text finds the stop text that was hit: members of Claude's own answer, where the client asked
- * for them. `alone`: they say nothing else. */
+/* stop_text finds the stop text that was hit: members of Claude's own answer, where the client
+ * asked for them. `alone`: they say nothing else. */
 static struct fh_slice stop_text(yyjson_val *fields, bool *alone)
 {
     yyjson_val *top = fh_json_get(fields, FH_LIT("stop_sequence"));
@@ -78,7 +78,7 @@ void fh_bedrock_write_metadata(struct fh_writer *w, yyjson_mut_val *root,
     fh_bedrock_write_usage(w, root, usage, extras);
     fh_write_extras(w, extras, "", root);
     if (yyjson_mut_obj_get(root, "metrics") == NULL) { /* required, and not known here */
-        (void)yyjson_mut_obj_add_uint(
-            w->doc, yyjson_mut_obj_add_obj(w->doc, root, "metrics"), "latencyMs", 0);
+        (void)yyjson_mut_obj_add_uint(w->doc, yyjson_mut_obj_add_obj(w->doc, root, "metrics"),
+                                      "latencyMs", 0);
     }
 }

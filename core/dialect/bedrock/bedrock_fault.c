@@ -1,11 +1,10 @@
 /* bedrock_fault.c: errors, both ways, whole and in streams.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
-
 #include "dialect/bedrock/bedrock_names.def"
 #include "wire/eventstream.h"
 
-enum { QUOTE_MAX = 300, DEPENDENCY_FAILED = 424 }; /* bytes of a body that is no JSON */
+enum { DEPENDENCY_FAILED = 424 };
 
 static bool kind_of(struct fh_slice name, enum fh_refusal *kind)
 {
@@ -33,11 +32,12 @@ static bool kind_of(struct fh_slice name, enum fh_refusal *kind)
 /* find_message looks where Amazon's services and what stands before them put theirs. */
 static struct fh_slice find_message(yyjson_val *root)
 {
-    static const struct fh_slice names[] = {
-        FH_LIT_INIT("message"), FH_LIT_INIT("Message"), FH_LIT_INIT("errorMessage"),
-        FH_LIT_INIT("originalMessage"), FH_LIT_INIT("detail")};
-    struct fh_slice found = fh_json_text(
-        fh_json_get(fh_json_get(root, FH_LIT("error")), FH_LIT("message")));
+    static const struct fh_slice names[] = {FH_LIT_INIT("message"), FH_LIT_INIT("Message"),
+                                            FH_LIT_INIT("errorMessage"),
+                                            FH_LIT_INIT("originalMessage"),
+                                            FH_LIT_INIT("detail")};
+    struct fh_slice found =
+        fh_json_text(fh_json_get(fh_json_get(root, FH_LIT("error")), FH_LIT("message")));
 
     for (size_t i = 0; i < FH_LEN(names) && found.len == 0; i++) {
         found = fh_json_text(fh_json_get(root, names[i]));
@@ -45,38 +45,22 @@ static struct fh_slice find_message(yyjson_val *root)
     return found;
 }
 
-/* first_line keeps what can be shown of a text that is no JSON. Bytes that are no ASCII text become
- * question marks: it may be anything. */
-static struct fh_slice first_line(struct fh_arena *arena, struct fh_slice body)
-{
-    struct fh_buf line = fh_buf_in_arena(arena, QUOTE_MAX);
-
-    while (body.len > 0 && (body.ptr[0] == '\n' || body.ptr[0] == '\r')) {
-        body = fh_tail(body, 1);
-    }
-    body = fh_head(body, fh_min(fh_find(body, '\n'), QUOTE_MAX));
-    for (size_t i = 0; i < body.len; i++) {
-        bool plain = body.ptr[i] >= ' ' && body.ptr[i] < 0x7f;
-
-        fh_buf_byte(&line, plain ? body.ptr[i] : body.ptr[i] == '\r' ? ' ' : '?');
-    }
-    return fh_trim(fh_buf_slice(&line));
-}
-
 /* read_body fills in what JSON or a bare text says. */
 static void read_body(struct fh_fault *fault, struct fh_arena *arena, struct fh_slice body)
 {
     yyjson_val *root = NULL;
     struct fh_error error;
+    bool empty = false;
 
     if (fh_json_parse(arena, body, &root, &error) == FH_OK) {
         struct fh_slice type = fh_json_text(fh_json_get(root, FH_LIT("__type")));
 
         fault->type = fault->type.len > 0 ? fault->type : type;
         fault->message = find_message(root);
+        empty = yyjson_is_obj(root) && yyjson_obj_size(root) == 0;
     }
     if (fault->message.len == 0) {
-        fault->message = first_line(arena, body);
+        fault->message = fh_fault_line(arena, empty ? FH_NONE : body);
     }
 }
 
@@ -86,26 +70,17 @@ void fh_bedrock_read_fault(struct fh_fault *fault, struct fh_arena *arena, struc
     *fault = (struct fh_fault){.kind = FH_REFUSE_UPSTREAM_FAILED, .type = name};
     read_body(fault, arena, payload);
     (void)!kind_of(fault->type, &fault->kind);
-    if (fault->message.len == 0 || fh_eq(fault->message, FH_LIT("{}"))) {
-        fault->message = FH_LIT("the provider gave no reason");
-    }
 }
 
 void fh_bedrock_decode_fault(struct fh_fault *fault, struct fh_arena *arena, uint16_t status,
                              struct fh_slice body)
 {
-    *fault = (struct fh_fault){.kind = status == DEPENDENCY_FAILED
-                                           ? FH_REFUSE_UPSTREAM_FAILED
-                                           : fh_refusal_of_status(status),
-                               .status = status};
+    *fault =
+        (struct fh_fault){.kind = status == DEPENDENCY_FAILED ? FH_REFUSE_UPSTREAM_FAILED
+                                                              : fh_refusal_of_status(status),
+                          .status = status};
     read_body(fault, arena, body);
     (void)!kind_of(fault->type, &fault->kind);
-    if (fault->message.len == 0 || fh_eq(fault->message, FH_LIT("{}"))) {
-        struct fh_buf sentence = fh_buf_in_arena(arena, QUOTE_MAX);
-
-        fh_buf_printf(&sentence, "the provider answered with status %u and no reason", status);
-        fault->message = fh_buf_slice(&sentence);
-    }
 }
 
 uint16_t fh_bedrock_fault_status(const struct fh_fault *fault)

@@ -48,8 +48,8 @@ static void fill_model(yyjson_mut_doc *doc, struct fh_arena *scratch, yyjson_mut
     (void)yyjson_mut_obj_add_bool(doc, obj, "responseStreamingSupported", true);
     add_words(doc, obj, "customizationsSupported", NULL);
     add_words(doc, obj, "inferenceTypesSupported", "ON_DEMAND");
-    (void)yyjson_mut_obj_add_str(
-        doc, yyjson_mut_obj_add_obj(doc, obj, "modelLifecycle"), "status", "ACTIVE");
+    (void)yyjson_mut_obj_add_str(doc, yyjson_mut_obj_add_obj(doc, obj, "modelLifecycle"),
+                                 "status", "ACTIVE");
 }
 
 static void add_time(yyjson_mut_doc *doc, struct fh_arena *scratch, yyjson_mut_val *obj,
@@ -99,8 +99,9 @@ void fh_bedrock_encode_models(struct fh_buf *out, struct fh_arena *scratch,
         fh_json_append(out, scratch, root);
         return;
     }
-    yyjson_mut_val *all = yyjson_mut_obj_add_arr(
-        doc, root, models ? "modelSummaries" : "inferenceProfileSummaries");
+    yyjson_mut_val *all =
+        yyjson_mut_obj_add_arr(doc, root,
+                               models ? "modelSummaries" : "inferenceProfileSummaries");
 
     for (size_t i = 0; i < list->count; i++) {
         yyjson_mut_val *obj = yyjson_mut_arr_add_obj(doc, all);

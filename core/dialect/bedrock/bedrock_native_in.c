@@ -1,6 +1,6 @@
 /* bedrock_native_in.c: additionalModelRequestFields: members of the model's own request, which
- * Converse hands on. Clients say there what Converse has no member for, or had none for once: how to
- * think, how hard, top_k. What of it has a field is understood, so that it works elsewhere, too.
+ * Converse hands on. Clients say there what Converse has no member for, or had none for once: how
+ * to think, how hard, top_k. What of it has a field is understood, so that it works elsewhere, too.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"

@@ -6,7 +6,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
-
 #include "dialect/bedrock/bedrock_names.def"
 
 enum { MADE_MAX = 64 }; /* tools made up */
@@ -162,7 +161,8 @@ static void write_choice(struct fh_bedrock_pen *pen, yyjson_mut_val *config,
         return;
     }
     if (serial) {
-        fh_bedrock_lose(pen, FH_FIELD_PARALLEL_OFF, "this model may call several tools at once");
+        fh_bedrock_lose(pen, FH_FIELD_PARALLEL_OFF,
+                        "this model may call several tools at once");
     }
     if (choice == FH_CHOICE_NONE) {
         fh_bedrock_lose(pen, FH_FIELD_CHOICE_NONE,
@@ -181,7 +181,8 @@ static void write_choice(struct fh_bedrock_pen *pen, yyjson_mut_val *config,
 static void lose_choice(struct fh_bedrock_pen *pen, enum fh_tool_choice choice)
 {
     if (choice == FH_CHOICE_ANY || choice == FH_CHOICE_NAMED) {
-        fh_bedrock_lose(pen, choice == FH_CHOICE_ANY ? FH_FIELD_CHOICE_ANY : FH_FIELD_CHOICE_NAMED,
+        fh_bedrock_lose(pen,
+                        choice == FH_CHOICE_ANY ? FH_FIELD_CHOICE_ANY : FH_FIELD_CHOICE_NAMED,
                         "there is no tool to call");
     }
 }
@@ -236,8 +237,8 @@ void fh_bedrock_write_tools(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
 
 /* ---- thinking and the rest ---- */
 
-/* may_think says whether Claude takes `thinking` beside the rest: not when a call is forced, and not
- * with sampling of one's own. */
+/* may_think says whether Claude takes `thinking` beside the rest: not when a call is forced, and
+ * not with sampling of one's own. */
 static bool may_think(const struct fh_chat_request *req)
 {
     return req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED &&
@@ -274,12 +275,14 @@ static void write_claude_thinking(struct fh_bedrock_pen *pen)
         return;
     }
     if (thinking == FH_THINKING_OPAQUE) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_OPAQUE, "a way of thinking that claude does not have");
+        fh_bedrock_lose(pen, FH_FIELD_THINKING_OPAQUE,
+                        "a way of thinking that claude does not have");
         return;
     }
     if (thinking == FH_THINKING_UNSET) {
         if (req->thinking_shown >= 0) {
-            fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN, "said only of thinking that is asked for");
+            fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN,
+                            "said only of thinking that is asked for");
         }
         return;
     }
@@ -308,8 +311,8 @@ static void write_other_thinking(struct fh_bedrock_pen *pen)
                (req->thinking == FH_THINKING_UNSET && req->effort == FH_EFFORT_NONE);
 
     if (off && is_nova(pen)) {
-        fh_write_word(&pen->w, fh_write_in(&pen->w, pen->native, pen->family->effort_in), "type",
-                      "disabled");
+        fh_write_word(&pen->w, fh_write_in(&pen->w, pen->native, pen->family->effort_in),
+                      "type", "disabled");
     } else if (off) {
         fh_bedrock_lose(pen,
                         req->thinking == FH_THINKING_OFF ? FH_FIELD_THINKING_OFF
@@ -323,7 +326,8 @@ static void write_other_thinking(struct fh_bedrock_pen *pen)
                         "a way of thinking that this model does not have");
     }
     if (req->thinking_shown == 0) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN, "this model's thoughts come back in any case");
+        fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN,
+                        "this model's thoughts come back in any case");
     }
 }
 
@@ -391,7 +395,8 @@ static void write_betas(struct fh_bedrock_pen *pen)
         name = fh_trim(name);
         for (size_t i = 0; i < FH_LEN(known); i++) {
             if (fh_starts(name, known[i])) {
-                (void)yyjson_mut_arr_add_strn(pen->w.doc, list, (const char *)name.ptr, name.len);
+                (void)yyjson_mut_arr_add_strn(pen->w.doc, list, (const char *)name.ptr,
+                                              name.len);
             }
         }
     }

@@ -1,4 +1,5 @@
-/* bedrock_reply_in.c: a provider's whole answer becomes the events that its stream would have given.
+/* bedrock_reply_in.c: a provider's whole answer becomes the events that its stream would have
+ * given.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
 
@@ -69,9 +70,9 @@ static void keep(const struct element *e, struct fh_event *start, const struct f
  * the element is opaque. Nothing is pushed before that is known. */
 typedef bool element_fn(const struct element *e, const struct fh_path *at, yyjson_val *value);
 
-/* open pushes BLOCK_START with what stands beside the member. */
-static struct fh_event *open(const struct element *e, enum fh_block_kind block,
-                             struct fh_slice member)
+/* begin pushes BLOCK_START with what stands beside the member. */
+static struct fh_event *begin(const struct element *e, enum fh_block_kind block,
+                              struct fh_slice member)
 {
     struct fh_event *start = push(e, FH_EVENT_BLOCK_START, block);
 
@@ -84,7 +85,7 @@ static bool read_text(const struct element *e, const struct fh_path *at, yyjson_
     if (!yyjson_is_str(value)) {
         return false;
     }
-    (void)open(e, FH_BLOCK_TEXT, at->key);
+    (void)begin(e, FH_BLOCK_TEXT, at->key);
     (void)push_said(e, FH_EVENT_TEXT, FH_BLOCK_TEXT, fh_json_text(value));
     return true;
 }
@@ -100,7 +101,7 @@ static bool read_thought(const struct element *e, const struct fh_path *at, yyjs
     if (!yyjson_is_str(fh_json_get(thought, known[0]))) {
         return false;
     }
-    event = open(e, FH_BLOCK_THINKING, at->key);
+    event = begin(e, FH_BLOCK_THINKING, at->key);
     keep(e, event, at, value, outer, FH_LEN(outer));
     keep(e, event, &inner, thought, known, FH_LEN(known));
     (void)push_said(e, FH_EVENT_THINKING, FH_BLOCK_THINKING, text_of(thought, "text"));
@@ -121,7 +122,7 @@ static bool read_reasoning(const struct element *e, const struct fh_path *at, yy
                                   &signer)) {
         return read_thought(e, at, value);
     }
-    struct fh_event *start = open(e, FH_BLOCK_REDACTED, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_REDACTED, at->key);
 
     start->text = data;
     start->signer = signer;
@@ -142,7 +143,7 @@ static bool read_call(const struct element *e, const struct fh_path *at, yyjson_
         !yyjson_is_str(fh_json_get(value, known[1]))) {
         return false; /* or a call that the provider runs itself */
     }
-    struct fh_event *start = open(e, FH_BLOCK_TOOL_CALL, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_TOOL_CALL, at->key);
 
     start->id = fh_json_text(fh_json_get(value, known[0]));
     start->name = fh_json_text(fh_json_get(value, known[1]));
@@ -184,7 +185,7 @@ static bool read_cited(const struct element *e, const struct fh_path *at, yyjson
     for (yyjson_val *piece = NULL; (piece = yyjson_arr_iter_next(&iter)) != NULL;) {
         fh_buf_append(&text, text_of(piece, "text"));
     }
-    struct fh_event *start = open(e, FH_BLOCK_TEXT, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_TEXT, at->key);
 
     fh_extra_add(&start->extras, e->r->out->arena, e->at, at->key, value)->repeats = true;
     (void)push_said(e, FH_EVENT_TEXT, FH_BLOCK_TEXT, fh_buf_slice(&text));
@@ -203,7 +204,7 @@ static bool read_image(const struct element *e, const struct fh_path *at, yyjson
     if (type.len == 0 || bytes.len == 0 || yyjson_obj_size(source) != 1) {
         return false;
     }
-    struct fh_event *start = open(e, FH_BLOCK_IMAGE, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_IMAGE, at->key);
 
     start->media_type = type;
     keep(e, start, at, value, known, FH_LEN(known));

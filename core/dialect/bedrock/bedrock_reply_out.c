@@ -35,7 +35,8 @@ static void gather(struct gathered *g, struct fh_writer *w, const struct fh_even
     case FH_EVENT_CITATIONS:
         if (ours(event) && extra != NULL) {
             g->citations = g->citations == NULL ? yyjson_mut_arr(w->doc) : g->citations;
-            (void)yyjson_mut_arr_append(g->citations, yyjson_val_mut_copy(w->doc, extra->value));
+            (void)yyjson_mut_arr_append(g->citations,
+                                        yyjson_val_mut_copy(w->doc, extra->value));
         }
         break;
     case FH_EVENT_EXTRA:
@@ -52,8 +53,8 @@ static void gather(struct gathered *g, struct fh_writer *w, const struct fh_even
 }
 
 /* write_thought: a signature goes sealed where the client's other models could not read it. */
-static void write_thought(struct fh_writer *w, yyjson_mut_val *element, const struct gathered *g,
-                          struct fh_slice text)
+static void write_thought(struct fh_writer *w, yyjson_mut_val *element,
+                          const struct gathered *g, struct fh_slice text)
 {
     yyjson_mut_val *outer = yyjson_mut_obj_add_obj(w->doc, element, "reasoningContent");
     yyjson_mut_val *thought = yyjson_mut_obj_add_obj(w->doc, outer, "reasoningText");

@@ -342,8 +342,9 @@ static enum fh_rc read_paths(struct fh_reader *r, void *into, const struct fh_pa
     return FH_OK;
 }
 
+/* A prompt that Amazon keeps needs no messages; but nobody else has it. */
 static const struct fh_member top_members[] = {
-    FH_MEMBER_BY("messages", read_messages),
+    FH_MEMBER_NEEDED_BY("messages", read_messages),
     FH_MEMBER_BY("system", read_system),
     FH_MEMBER_BY("inferenceConfig", read_inference),
     FH_MEMBER_BY("toolConfig", read_tool_config),
@@ -357,8 +358,7 @@ enum fh_rc fh_bedrock_decode_request(struct fh_chat_request *req, struct fh_aren
                                      struct fh_slice body, struct fh_complaint *why)
 {
     const struct fh_shape shape = FH_SHAPE(top_members);
-    struct fh_reader r = {
-        .arena = arena, .req = req, .cells = fh_bedrock_cells, .why = why};
+    struct fh_reader r = {.arena = arena, .req = req, .cells = fh_bedrock_cells, .why = why};
     yyjson_val *root = NULL;
 
     fh_chat_request_init(req, FH_DIALECT_BEDROCK);

@@ -1,12 +1,11 @@
 /* bedrock_request_out.c: a request of any dialect as a body for Converse.
  *
  * Of our own dialect everything goes back where it was. Of another one, instructions at the start
- * become the top-level `system`, and since roles have to alternate, messages of one role that follow
- * one another are one message, tools' answers first in it.
+ * become the top-level `system`, and since roles have to alternate, messages of one role that
+ * follow one another are one message, tools' answers first in it.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
-
 #include "dialect/bedrock/bedrock_names.def"
 
 enum { METADATA_MAX = 16, METADATA_TEXT_MAX = 256 }; /* entries; bytes of a key, of a value */
@@ -132,12 +131,8 @@ static enum fh_rc write_turn(struct fh_bedrock_pen *pen, yyjson_mut_val *message
 static enum fh_rc write_messages(struct fh_bedrock_pen *pen, yyjson_mut_val *root,
                                  const struct fh_message *message)
 {
-    yyjson_mut_val *messages = NULL;
+    yyjson_mut_val *messages = yyjson_mut_obj_add_arr(pen->w.doc, root, "messages");
 
-    if (pen->w.ours && message == NULL) {
-        return FH_OK; /* a prompt that Amazon keeps has messages of its own */
-    }
-    messages = yyjson_mut_obj_add_arr(pen->w.doc, root, "messages");
     for (; pen->w.ours && message != NULL; message = message->next) {
         FH_TRY(write_own(pen, messages, message));
     }
@@ -162,9 +157,9 @@ static void write_inference(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         yyjson_mut_val *list = yyjson_mut_obj_add_arr(pen->w.doc, config, "stopSequences");
 
         for (size_t i = 0; i < req->stop_count; i++) {
-            (void)yyjson_mut_arr_add_strn(pen->w.doc, list,
-                                          req->stop[i].len == 0 ? "" : (const char *)req->stop[i].ptr,
-                                          req->stop[i].len);
+            (void)yyjson_mut_arr_add_strn(
+                pen->w.doc, list, req->stop[i].len == 0 ? "" : (const char *)req->stop[i].ptr,
+                req->stop[i].len);
         }
     }
     fh_write_extras(&pen->w, &req->extras, "/inferenceConfig", config);
@@ -260,7 +255,7 @@ static void write_metadata(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
 {
     yyjson_val *labels = pen->w.req->value[FH_FIELD_METADATA];
     yyjson_obj_iter iter = yyjson_obj_iter_with(labels);
-    yyjson_mut_val *obj = yyjson_mut_obj(pen->w.doc);
+    yyjson_mut_val *kept = yyjson_mut_obj(pen->w.doc);
 
     if (pen->w.ours) {
         fh_write_val(&pen->w, root, "requestMetadata", labels);
@@ -269,17 +264,17 @@ static void write_metadata(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
     for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
 
-        if (yyjson_mut_obj_size(obj) < METADATA_MAX && yyjson_is_str(value) &&
+        if (yyjson_mut_obj_size(kept) < METADATA_MAX && yyjson_is_str(value) &&
             yyjson_get_len(key) > 0 && is_label(fh_json_text(key)) &&
             is_label(fh_json_text(value))) {
-            (void)yyjson_mut_obj_add(obj, yyjson_val_mut_copy(pen->w.doc, key),
+            (void)yyjson_mut_obj_add(kept, yyjson_val_mut_copy(pen->w.doc, key),
                                      yyjson_val_mut_copy(pen->w.doc, value));
         } else {
             lose_label(pen, fh_json_text(key));
         }
     }
-    if (yyjson_mut_obj_size(obj) > 0) {
-        (void)yyjson_mut_obj_add_val(pen->w.doc, root, "requestMetadata", obj);
+    if (yyjson_mut_obj_size(kept) > 0) {
+        (void)yyjson_mut_obj_add_val(pen->w.doc, root, "requestMetadata", kept);
     }
 }
 
@@ -301,9 +296,8 @@ static void write_foreign(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         yyjson_mut_val *paths =
             yyjson_mut_obj_add_arr(pen->w.doc, root, "additionalModelResponseFieldPaths");
 
-        (void)yyjson_mut_arr_add_str(pen->w.doc, paths,
-                                     pen->w.req->stream ? "/delta/stop_sequence"
-                                                        : "/stop_sequence");
+        (void)yyjson_mut_arr_add_str(
+            pen->w.doc, paths, pen->w.req->stream ? "/delta/stop_sequence" : "/stop_sequence");
     }
 }
 

@@ -1,7 +1,7 @@
 /* bedrock_scan.c: what the books need of bytes that pass as they are.
  *
- * Nearly every event of a stream is a contentBlockDelta and has nothing for the books: it is told by
- * its name and not parsed. Of a whole reply only the members that count are.
+ * Nearly every event of a stream is a contentBlockDelta and has nothing for the books: it is told
+ * by its name and not parsed. Of a whole reply only the members that count are.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
@@ -18,6 +18,15 @@ static yyjson_val *parse(struct fh_arena *scratch, struct fh_slice json)
                                                                                     : NULL;
 }
 
+/* see_stop: a reason that we do not know is one, too: behind it comes the end. */
+static void see_stop(struct fh_watch *watch, yyjson_val *word)
+{
+    if (yyjson_is_str(word)) {
+        watch->finish = fh_bedrock_finish(fh_json_text(word));
+        watch->finish = watch->finish == FH_FINISH_UNKNOWN ? FH_FINISH_STOP : watch->finish;
+    }
+}
+
 void fh_bedrock_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
                             const struct fh_frame *wire)
 {
@@ -31,23 +40,20 @@ void fh_bedrock_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
         watch->failed = true;
         watch->failure = fault.kind;
     } else if (fh_eq(wire->name, FH_LIT("messageStop"))) {
-        yyjson_val *word = fh_json_get(parse(scratch, wire->data), FH_LIT("stopReason"));
-
-        watch->finish = yyjson_is_str(word) ? fh_bedrock_finish(fh_json_text(word))
-                                            : watch->finish;
+        see_stop(watch, fh_json_get(parse(scratch, wire->data), FH_LIT("stopReason")));
     } else if (fh_eq(wire->name, FH_LIT("metadata"))) {
-        yyjson_val *usage = fh_json_get(parse(scratch, wire->data), FH_LIT("usage"));
+        yyjson_val *root = parse(scratch, wire->data);
 
-        fh_bedrock_read_usage(&watch->usage, usage, scratch, NULL);
-        watch->ended = true; /* it comes last */
+        fh_bedrock_read_usage(&watch->usage, fh_json_get(root, FH_LIT("usage")), scratch, NULL);
+        watch->ended = root != NULL && watch->finish != FH_FINISH_UNKNOWN;
     }
 }
 
 enum { AT_USAGE, AT_STOP_REASON, AT_OUTPUT, AT_MESSAGE, AT_TYPE, AT_COUNT };
 
 static const struct fh_slice names[AT_COUNT] = {
-    [AT_USAGE] = FH_LIT_INIT("usage"),     [AT_STOP_REASON] = FH_LIT_INIT("stopReason"),
-    [AT_OUTPUT] = FH_LIT_INIT("output"),   [AT_MESSAGE] = FH_LIT_INIT("message"),
+    [AT_USAGE] = FH_LIT_INIT("usage"),   [AT_STOP_REASON] = FH_LIT_INIT("stopReason"),
+    [AT_OUTPUT] = FH_LIT_INIT("output"), [AT_MESSAGE] = FH_LIT_INIT("message"),
     [AT_TYPE] = FH_LIT_INIT("__type"),
 };
 
@@ -72,8 +78,7 @@ void fh_bedrock_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
     }
     fh_bedrock_read_usage(&watch->usage, parse(scratch, at[AT_USAGE].value), scratch, NULL);
     if (fh_starts(at[AT_STOP_REASON].value, FH_LIT("\""))) {
-        watch->finish =
-            fh_bedrock_finish(fh_json_unescape(at[AT_STOP_REASON].value, scratch));
+        watch->finish = fh_bedrock_finish(fh_json_unescape(at[AT_STOP_REASON].value, scratch));
     }
     watch->ended = true;
 }

@@ -3,11 +3,12 @@
  *     messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*
  *                   messageStop  metadata                   exceptions at any point
  *
- * Only calls have a contentBlockStart; text and thoughts begin with their first delta, and say by it
- * what they are. Indices rise, blocks do not overlap. A stream that breaks this gives FH_EVENT_ERROR
- * and nothing after it: half of what it says could not be put anywhere. What is merely missing (a
- * messageStart, the stop of a block before the next) is made up. Event types that we do not know are
- * skipped, as the official SDKs do, and so is the padding `p`, which hides how long an event is.
+ * Only calls have a contentBlockStart; text and thoughts begin with their first delta, and say by
+ * it what they are. Indices rise, blocks do not overlap. A stream that breaks this gives
+ * FH_EVENT_ERROR and nothing after it: half of what it says could not be put anywhere. What is
+ * merely missing (a messageStart, the stop of a block before the next) is made up. Event types that
+ * we do not know are skipped, as the official SDKs do, and so is the padding `p`, which hides how
+ * long an event is.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
@@ -21,7 +22,7 @@ struct decoder {
     uint32_t index;          /* of the open block, or of the next, as we count */
     enum fh_block_kind kind; /* of the open block; FH_BLOCK_KINDS: it has said nothing yet */
     struct fh_buf held;      /* redacted thinking, its bytes */
-    bool started, any, open, has_arguments, ended_image, finished, counted, over;
+    bool started, any, open, has_arguments, ended_image, finished, over;
 };
 
 void *fh_bedrock_stream_decoder_new(struct fh_arena *arena)
@@ -118,8 +119,8 @@ static void tell_redacted(const struct arrival *a)
     fh_buf_clear(&dec->held);
 }
 
-/* close ends the open block. */
-static void close(const struct arrival *a)
+/* end_block ends the open block. */
+static void end_block(const struct arrival *a)
 {
     struct decoder *dec = a->dec;
 
@@ -162,7 +163,7 @@ static bool enter(const struct arrival *a, const char *what, bool begins)
     }
     need_start(a);
     if (dec->open) {
-        close(a);
+        end_block(a);
     }
     dec->source_index = index;
     dec->kind = FH_BLOCK_KINDS;
@@ -348,7 +349,7 @@ static void on_block_delta(const struct arrival *a)
 static void on_block_stop(const struct arrival *a)
 {
     if (enter(a, "contentBlockStop", false)) {
-        close(a);
+        end_block(a);
     }
 }
 
@@ -364,15 +365,7 @@ static void on_message_start(const struct arrival *a)
     }
     a->dec->started = true;
     fh_extras_keep(&fh_event_push(a->out, FH_EVENT_START)->extras, a->out->arena, NULL, a->root,
-                    known, FH_LEN(known));
-}
-
-static void end(const struct arrival *a)
-{
-    if (a->dec->finished && a->dec->counted) {
-        (void)fh_event_push(a->out, FH_EVENT_END);
-        a->dec->over = true;
-    }
+                   known, FH_LEN(known));
 }
 
 static void on_message_stop(const struct arrival *a)
@@ -385,24 +378,25 @@ static void on_message_stop(const struct arrival *a)
     }
     need_start(a);
     if (dec->open) {
-        close(a);
+        end_block(a);
     }
     if (!dec->over) {
         (void)fh_bedrock_read_finish(a->out, a->root);
         dec->finished = true;
-        end(a);
     }
 }
 
-/* on_metadata: it comes last, but tokens were used whenever it comes. */
+/* on_metadata: it comes last, and is the end; but tokens were used whenever it comes. */
 static void on_metadata(const struct arrival *a)
 {
     static const struct fh_slice known[] = {FH_LIT_INIT("p")};
 
     need_start(a);
     fh_bedrock_read_metadata(a->out, a->root, &a->dec->usage, known, FH_LEN(known));
-    a->dec->counted = true;
-    end(a);
+    if (a->dec->finished) {
+        (void)fh_event_push(a->out, FH_EVENT_END);
+        a->dec->over = true;
+    }
 }
 
 static void on_ping(const struct arrival *a)

@@ -2,8 +2,8 @@
  *
  * Blocks do not overlap here (chat/serial.h). A signature and an image are told whole, right before
  * their block stops, since each piece of them would have to be whole by itself. A call's signature
- * has no place: it is told as a thought without words behind the call. `metadata` waits for the end,
- * usage may come in pieces.
+ * has no place: it is told as a thought without words behind the call. `metadata` waits for the
+ * end, usage may come in pieces.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/serial.h"
@@ -205,8 +205,7 @@ static void on_block_start(struct quill *q, const struct fh_event *event)
         start_opaque(q, event);
     } else if (event->block == FH_BLOCK_REDACTED) {
         write_delta(q, event->index, FH_LIT("\"reasoningContent\":{\"redactedContent\":"),
-                    fh_bedrock_redacted(q->w.scratch, event->signer, event->text),
-                    FH_LIT("}"));
+                    fh_bedrock_redacted(q->w.scratch, event->signer, event->text), FH_LIT("}"));
     } /* text and thoughts begin with what they say */
 }
 

@@ -30,7 +30,8 @@ static uint64_t total_of(const struct fh_usage *usage)
 static bool read_details(struct fh_usage *sum, yyjson_val *list)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(list);
-    uint64_t hour = 0, five = 0;
+    uint64_t hour = 0;
+    uint64_t five = 0;
     bool known = yyjson_is_arr(list);
 
     for (yyjson_val *v = NULL; known && (v = yyjson_arr_iter_next(&iter)) != NULL;) {
@@ -74,9 +75,10 @@ static bool says_again(const struct fh_usage *sum, struct fh_slice key, yyjson_v
     if (!fh_json_u64(value, &count)) {
         return false;
     }
-    return fh_eq(key, FH_LIT("totalTokens"))                ? count == total_of(sum)
-           : fh_eq(key, FH_LIT("cacheReadInputTokenCount")) ? count == sum->count[FH_TOKENS_CACHE_READ]
-           : fh_eq(key, FH_LIT("cacheWriteInputTokenCount")) && count == writes;
+    return fh_eq(key, FH_LIT("totalTokens")) ? count == total_of(sum)
+           : fh_eq(key, FH_LIT("cacheReadInputTokenCount"))
+               ? count == sum->count[FH_TOKENS_CACHE_READ]
+               : fh_eq(key, FH_LIT("cacheWriteInputTokenCount")) && count == writes;
 }
 
 static bool has_class(struct fh_slice key, yyjson_val *value)

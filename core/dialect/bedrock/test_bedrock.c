@@ -1,5 +1,6 @@
 /* test_bedrock.c: the vectors, every stream of them at every cut, and what no text file can say.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "fields.h"
 #include "story.h"
 
 #include "dialect/bedrock/bedrock.h"
@@ -191,28 +192,29 @@ static void assert_listed(enum fh_list_kind kind, bool one, const char *want)
     assert_text(fh_buf_slice(&out), want);
 }
 
-#define MODEL(region, name)                                                               \
-    "{\"modelArn\":\"arn:aws:bedrock:" region "::foundation-model/" name "\","            \
-    "\"modelId\":\"" name "\",\"modelName\":\"" name "\",\"providerName\":\"freehold\","  \
-    "\"inputModalities\":[\"TEXT\"],\"outputModalities\":[\"TEXT\"],"                     \
-    "\"responseStreamingSupported\":true,\"customizationsSupported\":[],"                 \
-    "\"inferenceTypesSupported\":[\"ON_DEMAND\"],\"modelLifecycle\":{\"status\":"         \
+#define MODEL(region, name)                                                              \
+    "{\"modelArn\":\"arn:aws:bedrock:" region "::foundation-model/" name "\","           \
+    "\"modelId\":\"" name "\",\"modelName\":\"" name "\",\"providerName\":\"freehold\"," \
+    "\"inputModalities\":[\"TEXT\"],\"outputModalities\":[\"TEXT\"],"                    \
+    "\"responseStreamingSupported\":true,\"customizationsSupported\":[],"                \
+    "\"inferenceTypesSupported\":[\"ON_DEMAND\"],\"modelLifecycle\":{\"status\":"        \
     "\"ACTIVE\"}}"
-#define PROFILE(region, name)                                                             \
-    "{\"inferenceProfileName\":\"" name "\",\"inferenceProfileId\":\"" name "\","         \
-    "\"inferenceProfileArn\":\"arn:aws:bedrock:" region                                   \
-    ":000000000000:inference-profile/" name "\",\"models\":[{\"modelArn\":"               \
-    "\"arn:aws:bedrock:" region "::foundation-model/" name "\"}],\"status\":\"ACTIVE\","  \
-    "\"type\":\"SYSTEM_DEFINED\",\"createdAt\":\"2023-11-14T22:13:20Z\","                 \
+#define PROFILE(region, name)                                                            \
+    "{\"inferenceProfileName\":\"" name "\",\"inferenceProfileId\":\"" name "\","        \
+    "\"inferenceProfileArn\":\"arn:aws:bedrock:" region                                  \
+    ":000000000000:inference-profile/" name "\",\"models\":[{\"modelArn\":"              \
+    "\"arn:aws:bedrock:" region "::foundation-model/" name "\"}],\"status\":\"ACTIVE\"," \
+    "\"type\":\"SYSTEM_DEFINED\",\"createdAt\":\"2023-11-14T22:13:20Z\","                \
     "\"updatedAt\":\"2023-11-14T22:13:20Z\"}"
 
 static void test_models_and_profiles_are_listed(void **state)
 {
     FH_UNUSED(state);
-    assert_listed(FH_LIST_MODELS, true, "{\"modelDetails\":" MODEL("eu-west-1", "a.b-v1:0") "}");
+    assert_listed(FH_LIST_MODELS, true,
+                  "{\"modelDetails\":" MODEL("eu-west-1", "a.b-v1:0") "}");
     assert_listed(FH_LIST_MODELS, false,
-                  "{\"modelSummaries\":[" MODEL("us-east-1", "a.b-v1:0") "," MODEL(
-                      "us-east-1", "c") "]}");
+                  "{\"modelSummaries\":[" MODEL("us-east-1", "a.b-v1:0") "," MODEL("us-east-1",
+                                                                                   "c") "]}");
     assert_listed(FH_LIST_PROFILES, true, PROFILE("eu-west-1", "a.b-v1:0"));
     assert_listed(FH_LIST_PROFILES, false,
                   "{\"inferenceProfileSummaries\":[" PROFILE(
@@ -300,7 +302,7 @@ static void say(struct speaker *s, enum fh_event_kind kind, enum fh_block_kind b
 
 static struct fh_slice zeros(struct fh_arena *arena, size_t len)
 {
-    return fh_slice(memset(fh_arena_raw(arena, len), '0', len), len);
+    return fh_slice(memset(fh_arena_raw(arena, len), 0x30, len), len); /* digits */
 }
 
 static bool failed(struct speaker *s)
@@ -466,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY_TESTS,
+        cmocka_unit_test(test_fields_are_said),
         cmocka_unit_test(test_thinking_survives_clients_of_other_dialects),
         cmocka_unit_test(test_thinking_survives_a_client_of_ours),
         cmocka_unit_test(test_every_error_has_its_exception),

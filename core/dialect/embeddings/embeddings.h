@@ -62,9 +62,11 @@ struct fh_embed_row {
     struct fh_cell cell[FH_EMBED_SHAPES];
 };
 
-/* fh_embed_row gives the row of a field: docs/translation.md prints those below
- * FH_EMBED_FIELDS. */
+/* fh_embed_row gives the row of a field. */
 const struct fh_embed_row *fh_embed_row(enum fh_embed_field field);
+
+/* fh_embed_print appends the ledger as a table of Markdown, for docs/translation.md. */
+void fh_embed_print(struct fh_buf *out);
 
 /* fh_embed_shape_name gives "openai", "gemini_one", …. */
 struct fh_slice fh_embed_shape_name(enum fh_embed_shape shape);
@@ -167,8 +169,8 @@ enum fh_embed_form fh_embed_form_wanted(const struct fh_embed_request *asked);
  * wants; without (NULL) they stay as they are.
  *
  * Borrows  `body`, for as long as `reply` is used.
- * Returns  FH_OK; FH_E_SYNTAX, FH_E_TYPE or FH_E_CONFLICT, with `why`, when it is no answer to
- * that.
+ * Returns  FH_OK; FH_E_SYNTAX, FH_E_TYPE, FH_E_MISSING or FH_E_LIMIT, with `why`, when it is no
+ *          answer to that.
  * Limits   FH_EMBED_TEXTS_MAX vectors; what `arena` may take.
  */
 enum fh_rc fh_embed_decode_reply(struct fh_embed_reply *reply, struct fh_arena *arena,
@@ -190,10 +192,9 @@ void fh_embed_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
 /* fh_embed_scan_reply looks at a whole reply that is to pass byte for byte: usage, failure, end.
  * The bytes need not be right; well-formed JSON has `ended` or `failed` afterwards.
  *
- * Returns  the form of the first vector. When a client wants packed vectors and these are not
- * (many
- *          servers that speak OpenAI's shape do not pack, and OpenAI's own client then takes each
- *          number for a byte), the reply must be decoded and encoded instead.
+ * Returns  the form of the first vector. When a client wants packed vectors and these are not, the
+ *          reply must be decoded and encoded instead: many servers that speak OpenAI's shape do not
+ *          pack, and OpenAI's own client then takes each number for a byte.
  */
 enum fh_embed_form fh_embed_scan_reply(struct fh_watch *watch, struct fh_arena *scratch,
                                        enum fh_embed_shape shape, struct fh_slice body);

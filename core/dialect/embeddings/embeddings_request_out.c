@@ -54,10 +54,12 @@ static enum fh_rc settle_inputs(struct writing *t)
             return refuse(t, input->pointer, media->cell[t->shape].why);
         }
     }
-    if (t->req->count > 1) {
-        FH_TRY(settle_trait(t, FH_EMBED_FIELD_TEXTS));
-    }
-    return t->req->mixed ? settle_trait(t, FH_EMBED_FIELD_MIXED) : FH_OK;
+    return FH_OK;
+}
+
+static enum fh_rc settle_count(struct writing *t)
+{
+    return t->req->count > 1 ? settle_trait(t, FH_EMBED_FIELD_TEXTS) : FH_OK;
 }
 
 /* is_packed_type: what packed numbers of another type look like, nobody says. */
@@ -90,6 +92,8 @@ static enum fh_rc settle_wish(struct writing *t, const struct fh_embed_wish *wis
 static enum fh_rc settle(struct writing *t)
 {
     FH_TRY(settle_inputs(t));
+    FH_TRY(settle_count(t));
+    FH_TRY(t->req->mixed ? settle_trait(t, FH_EMBED_FIELD_MIXED) : FH_OK);
     for (int slot = 0; slot < FH_EMBED_SLOTS; slot++) {
         if (t->req->wish[slot].value != NULL) {
             FH_TRY(settle_wish(t, &t->req->wish[slot]));
@@ -230,32 +234,34 @@ static yyjson_mut_val *again(struct writing *t, const struct fh_embed_input *inp
     return obj;
 }
 
-/* write_same_gemini: both calls of Gemini are made of the same objects. */
-static enum fh_rc write_same_gemini(struct writing *t, yyjson_mut_val **root)
+/* lose_batch_members reports what stands beside the requests; what stands in them goes along. */
+static void lose_batch_members(struct writing *t)
 {
-    if (t->shape == FH_EMBED_GEMINI_ONE) {
-        FH_TRY(t->req->count > 1 ? settle_trait(t, FH_EMBED_FIELD_TEXTS) : FH_OK);
-        if (t->req->shape == FH_EMBED_GEMINI) {
-            struct fh_slice requests = FH_LIT("/requests/");
-
-            for (const struct fh_extra *e = t->req->extras.first; e != NULL; e = e->next) {
-                if (!fh_starts(e->pointer, requests)) { /* those inside go along */
-                    fh_loss_add(t->w.loss, e->pointer, "only a batch knows it");
-                }
-            }
+    for (const struct fh_extra *e = t->req->extras.first; e != NULL; e = e->next) {
+        if (!fh_starts(e->pointer, FH_LIT("/requests/"))) {
+            fh_loss_add(t->w.loss, e->pointer, "only a batch knows it");
         }
-        *root = again(t, &t->req->inputs[0], false);
-        return FH_OK;
     }
+}
+
+/* write_gemini_again: both calls of Gemini are made of the same objects. */
+static void write_gemini_again(struct writing *t, yyjson_mut_val **root)
+{
+    bool was_batch = t->req->shape == FH_EMBED_GEMINI;
     yyjson_mut_val *list = yyjson_mut_arr(t->w.doc);
 
+    if (t->shape == FH_EMBED_GEMINI_ONE) {
+        *root = again(t, &t->req->inputs[0], false);
+        if (was_batch) {
+            lose_batch_members(t);
+        }
+        return;
+    }
     for (size_t i = 0; i < t->req->count; i++) {
         (void)yyjson_mut_arr_append(list, again(t, &t->req->inputs[i], true));
     }
-    *root = t->req->shape == FH_EMBED_GEMINI ? yyjson_val_mut_copy(t->w.doc, t->req->root)
-                                             : yyjson_mut_obj(t->w.doc);
+    *root = was_batch ? yyjson_val_mut_copy(t->w.doc, t->req->root) : yyjson_mut_obj(t->w.doc);
     (void)yyjson_mut_obj_put(*root, yyjson_mut_str(t->w.doc, "requests"), list);
-    return FH_OK;
 }
 
 static yyjson_mut_val *write_same(struct writing *t)
@@ -287,7 +293,8 @@ enum fh_rc fh_embed_encode_request(struct fh_buf *out, struct fh_arena *scratch,
 
     FH_ASSERT(shape < FH_EMBED_SHAPES && req->count > 0);
     if (fh_embed_is_gemini(shape) && fh_embed_is_gemini(req->shape)) {
-        FH_TRY(write_same_gemini(&t, &root));
+        FH_TRY(settle_count(&t));
+        write_gemini_again(&t, &root);
     } else if (shape == req->shape) {
         root = write_same(&t);
     } else {

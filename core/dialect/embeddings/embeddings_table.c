@@ -11,6 +11,7 @@ FH_EMBED_REASON_ROWS(X)
 
 enum weight { ASKS, NOTHING };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): cells are initialisers in braces */
 #define X(field, slot_of, weight_of, what, openai, mistral, gemini, gemini_one, titan, cohere) \
     {.name = FH_LIT_INIT(#field),                                                              \
      .doc = FH_LIT_INIT(what),                                                                 \
@@ -24,6 +25,7 @@ enum weight { ASKS, NOTHING };
               [FH_EMBED_COHERE] = cohere}},
 static const struct fh_embed_row rows[] = {FH_EMBED_FIELD_ROWS(X)};
 #undef X
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* The spellings of a field, blanks between them. */
 struct spelling {
@@ -80,6 +82,38 @@ const struct fh_embed_row *fh_embed_row(enum fh_embed_field field)
 {
     FH_ASSERT(field < FH_EMBED_FIELDS);
     return &rows[field];
+}
+
+static void print_cell(struct fh_buf *out, const struct fh_cell *cell)
+{
+    const char *between = cell->pointer.len > 0 ? "; " : "";
+
+    if (cell->pointer.len > 0) {
+        fh_buf_printf(out, "`%.*s`", FH_ARG(cell->pointer));
+    }
+    if (cell->fate != FH_FATE_MAPPED) {
+        fh_buf_printf(out, "%s%s: %s", between, fh_fate_name(cell->fate), cell->why);
+    } else if (cell->why != NULL) {
+        fh_buf_printf(out, "%s%s", between, cell->why);
+    }
+}
+
+void fh_embed_print(struct fh_buf *out)
+{
+    fh_buf_append(out, FH_LIT("| what |"));
+    for (int shape = 0; shape < FH_EMBED_SHAPES; shape++) {
+        fh_buf_printf(out, " %.*s |", FH_ARG(shapes[shape].name));
+    }
+    fh_buf_append(out, FH_LIT("\n| --- | --- | --- | --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < FH_LEN(rows); i++) {
+        fh_buf_printf(out, "| %.*s |", FH_ARG(rows[i].doc));
+        for (int shape = 0; shape < FH_EMBED_SHAPES; shape++) {
+            fh_buf_byte(out, ' ');
+            print_cell(out, &rows[i].cell[shape]);
+            fh_buf_append(out, FH_LIT(" |"));
+        }
+        fh_buf_byte(out, '\n');
+    }
 }
 
 struct fh_slice fh_embed_shape_name(enum fh_embed_shape shape)

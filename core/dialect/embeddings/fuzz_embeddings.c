@@ -39,7 +39,8 @@ static struct fh_slice written(struct fh_arena *arena, enum fh_embed_shape to,
 static void check_request(struct fh_arena *arena, enum fh_embed_shape from,
                           enum fh_embed_shape to, struct fh_slice body)
 {
-    struct fh_embed_request req, again;
+    struct fh_embed_request req;
+    struct fh_embed_request again;
     struct fh_complaint why = {0};
 
     if (fh_embed_decode_request(&req, arena, from, body, &why) != FH_OK) {
@@ -108,7 +109,8 @@ static struct fh_slice told(struct fh_arena *arena, enum fh_embed_shape from,
 static bool same_vectors(struct fh_arena *arena, enum fh_embed_shape shape, struct fh_slice one,
                          struct fh_slice other)
 {
-    struct fh_embed_reply a, b;
+    struct fh_embed_reply a;
+    struct fh_embed_reply b;
     struct fh_complaint why = {0};
 
     FH_ASSERT(fh_embed_decode_reply(&a, arena, shape, NULL, one, &why) == FH_OK);

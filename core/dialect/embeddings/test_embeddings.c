@@ -65,27 +65,21 @@ static void name_model(struct fh_embed_request *req)
     req->model = req->model.len > 0 ? req->model : FH_LIT("path-model");
 }
 
-static enum fh_rc translate(struct fh_buf *out, struct fh_arena *arena,
-                            enum fh_embed_shape from, enum fh_embed_shape to,
-                            struct fh_slice body, struct fh_loss *loss,
-                            struct fh_complaint *why)
-{
-    struct fh_embed_request req;
-
-    FH_TRY(fh_embed_decode_request(&req, arena, from, body, why));
-    if (from != to) {
-        name_model(&req);
-    }
-    return fh_embed_encode_request(out, arena, to, &req, loss, why);
-}
-
 static void on_request(struct fh_buf *out, struct fh_arena *arena, enum fh_embed_shape from,
                        enum fh_embed_shape to, struct fh_slice body)
 {
     struct fh_loss *loss = new_loss(arena);
+    struct fh_embed_request req;
     struct fh_complaint why = {0};
 
-    if (translate(out, arena, from, to, body, loss, &why) != FH_OK) {
+    if (fh_embed_decode_request(&req, arena, from, body, &why) != FH_OK) {
+        print_refusal(out, &why);
+        return;
+    }
+    if (from != to) {
+        name_model(&req);
+    }
+    if (fh_embed_encode_request(out, arena, to, &req, loss, &why) != FH_OK) {
         print_refusal(out, &why);
         return;
     }
@@ -220,7 +214,8 @@ static void check_vector(struct fh_arena *arena, const struct vector *v)
 {
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
     struct fh_slice want[] = {stripped(v->want), FH_LIT("\0")};
-    enum fh_embed_shape from = FH_EMBED_OPENAI, to = FH_EMBED_OPENAI;
+    enum fh_embed_shape from = FH_EMBED_OPENAI;
+    enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_slice what = FH_NONE;
     bool translated = split_kind(v->kind, &what, &from, &to);
 
@@ -248,7 +243,8 @@ static void test_vectors(void **state)
 /* A scan of bytes that pass counts what the decoder counts. */
 static void check_scan(struct fh_arena *arena, const struct vector *v)
 {
-    enum fh_embed_shape from = FH_EMBED_OPENAI, to = FH_EMBED_OPENAI;
+    enum fh_embed_shape from = FH_EMBED_OPENAI;
+    enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_embed_reply reply;
     struct fh_complaint why = {0};
     struct fh_watch watch = {0};
@@ -278,7 +274,8 @@ static void test_scans_see_what_decoders_see(void **state)
 /* No part of a body is a body. */
 static void check_cuts(struct fh_arena *arena, const struct vector *v)
 {
-    enum fh_embed_shape from = FH_EMBED_OPENAI, to = FH_EMBED_OPENAI;
+    enum fh_embed_shape from = FH_EMBED_OPENAI;
+    enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_slice what = FH_NONE;
     struct fh_slice body = stripped(v->wire);
     bool translated = split_kind(v->kind, &what, &from, &to);
@@ -310,7 +307,8 @@ static void test_no_part_of_a_body_is_one(void **state)
 /* However little an arena may hold, the outcome is a limit or the truth. */
 static void check_arenas(struct fh_arena *arena, const struct vector *v)
 {
-    enum fh_embed_shape from = FH_EMBED_OPENAI, to = FH_EMBED_OPENAI;
+    enum fh_embed_shape from = FH_EMBED_OPENAI;
+    enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_slice what = FH_NONE;
 
     FH_UNUSED(arena);
@@ -369,7 +367,9 @@ static enum fh_embed_field field_named(struct fh_slice name)
 /* take_saying takes the next one off the front of the file. */
 static bool take_saying(struct fh_slice *text, struct saying *saying)
 {
-    struct fh_slice head = FH_LIT("== field "), shape = FH_NONE, field = FH_NONE;
+    struct fh_slice head = FH_LIT("== field ");
+    struct fh_slice shape = FH_NONE;
+    struct fh_slice field = FH_NONE;
 
     *text = fh_tail(*text, fh_search(*text, head));
     if (!fh_take(text, head)) {
@@ -396,7 +396,7 @@ static void test_every_row_has_a_body_that_says_it(void **state)
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
     bool said[FH_EMBED_FIELDS][FH_EMBED_SHAPES] = {0};
     struct fh_slice text = all_sayings(arena);
-    struct saying saying;
+    struct saying saying = {0};
 
     FH_UNUSED(state);
     while (take_saying(&text, &saying)) {
@@ -435,7 +435,8 @@ static bool says(const struct fh_embed_request *req, enum fh_embed_field field)
 /* stands_at compares a pointer with a cell's, in which "#" is the first. */
 static bool stands_at(struct fh_slice pointer, struct fh_slice cell)
 {
-    struct fh_slice a = FH_NONE, b = FH_NONE;
+    struct fh_slice a = FH_NONE;
+    struct fh_slice b = FH_NONE;
 
     while (fh_split(&cell, '/', &b)) {
         if (!fh_split(&pointer, '/', &a) || !(fh_eq(b, FH_LIT("#")) || fh_eq(a, b))) {
@@ -508,7 +509,7 @@ static void test_every_row_between_all_shapes(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
     struct fh_slice text = all_sayings(arena);
-    struct saying saying;
+    struct saying saying = {0};
     size_t count = 0;
 
     FH_UNUSED(state);
@@ -519,6 +520,32 @@ static void test_every_row_between_all_shapes(void **state)
         }
     }
     (void)printf("# %zu rows between shapes\n", count);
+}
+
+static void test_the_ledger_is_printed(void **state)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf out = fh_buf_on_heap(TEXT_MAX);
+    struct fh_slice text = FH_NONE;
+    struct fh_slice line = FH_NONE;
+    size_t count = 0;
+
+    FH_UNUSED(state);
+    fh_embed_print(&out);
+    text = fh_buf_slice(&out);
+    while (fh_split(&text, '\n', &line)) {
+        size_t bars = 0;
+
+        for (size_t i = 0; i < line.len; i++) {
+            bars += line.ptr[i] == '|';
+        }
+        tap_context("%.*s", FH_ARG(line));
+        assert_int_equal(bars, FH_EMBED_SHAPES + 2);
+        count++;
+    }
+    assert_int_equal(count, FH_EMBED_FIELDS + 2);
+    assert_true(fh_contains(
+        fh_buf_slice(&out),
+        FH_LIT("| an id of the client's user | `/user` | dropped: is not told of users |")));
 }
 
 /* ---- answers between all shapes ---- */
@@ -532,15 +559,18 @@ static void test_every_row_between_all_shapes(void **state)
 struct talk {
     enum fh_embed_shape shape;
     uint64_t count;
-    struct fh_slice question, answer;
+    struct fh_slice question;
+    struct fh_slice answer;
 };
 
 enum { TALKS_MAX = 32 };
 
 static size_t read_talks(struct fh_arena *arena, struct talk talks[TALKS_MAX])
 {
-    struct fh_slice head = FH_LIT("== talk "), text = FH_NONE, shape = FH_NONE,
-                    digits = FH_NONE;
+    struct fh_slice head = FH_LIT("== talk ");
+    struct fh_slice text = FH_NONE;
+    struct fh_slice shape = FH_NONE;
+    struct fh_slice digits = FH_NONE;
     size_t count = 0;
 
     assert_true(tap_read_file("core/dialect/embeddings/vectors/fields_talks.tv", arena, &text));
@@ -565,7 +595,8 @@ static void check_vector_bits(struct fh_arena *arena, const struct fh_embed_vect
                               const float want[4])
 {
     struct fh_buf bytes = fh_buf_in_arena(arena, 64);
-    struct fh_slice rest = vector->text, number = FH_NONE;
+    struct fh_slice rest = vector->text;
+    struct fh_slice number = FH_NONE;
     uint32_t bits = 0;
     float value = 0;
 
@@ -590,11 +621,13 @@ static void check_vector_bits(struct fh_arena *arena, const struct fh_embed_vect
 static void check_talk(const struct talk *provider, const struct talk *client)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-    enum fh_embed_shape from = provider->shape, to = client->shape;
+    enum fh_embed_shape from = provider->shape;
+    enum fh_embed_shape to = client->shape;
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
     struct fh_loss *loss = new_loss(arena);
     struct fh_embed_request asked;
-    struct fh_embed_reply reply, told;
+    struct fh_embed_reply reply;
+    struct fh_embed_reply told;
     struct fh_complaint why = {0};
 
     assert_int_equal(fh_embed_decode_request(&asked, arena, to, client->question, &why), FH_OK);
@@ -624,8 +657,9 @@ static void check_talk(const struct talk *provider, const struct talk *client)
 static void test_answers_between_all_shapes(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-    struct talk talks[TALKS_MAX];
-    size_t all = read_talks(arena, talks), count = 0;
+    struct talk talks[TALKS_MAX] = {0};
+    size_t all = read_talks(arena, talks);
+    size_t count = 0;
 
     FH_UNUSED(state);
     for (size_t provider = 0; provider < all; provider++) {
@@ -646,7 +680,7 @@ static void test_answers_between_all_shapes(void **state)
 static void test_an_answer_within_a_shape_is_the_same_bytes(void **state)
 {
     FH_AUTO(fh_arena_free) struct fh_arena *files = fh_arena_new(ARENA_MAX);
-    struct talk talks[TALKS_MAX];
+    struct talk talks[TALKS_MAX] = {0};
     size_t all = read_talks(files, talks);
 
     FH_UNUSED(state);
@@ -698,9 +732,9 @@ static void test_requests_have_a_limit_of_texts(void **state)
 {
     FH_UNUSED(state);
     for (size_t i = 0; i < FH_LEN(lists); i++) {
-        for (int over = -1; over <= 1; over++) {
+        for (size_t count = FH_EMBED_TEXTS_MAX - 1; count <= FH_EMBED_TEXTS_MAX + 1; count++) {
             FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-            size_t count = (size_t)(FH_EMBED_TEXTS_MAX + over);
+            bool over = count > FH_EMBED_TEXTS_MAX;
             struct fh_slice body =
                 many(arena, lists[i].head, lists[i].one, count, lists[i].tail);
             struct fh_embed_request req;
@@ -708,9 +742,8 @@ static void test_requests_have_a_limit_of_texts(void **state)
             enum fh_rc rc = fh_embed_decode_request(&req, arena, lists[i].shape, body, &why);
 
             tap_context("%s: %zu", lists[i].one, count);
-            assert_int_equal(rc, over > 0 ? FH_E_TYPE : FH_OK);
-            assert_true(over > 0 ? fh_contains(why.message, FH_LIT("2048"))
-                                 : req.count == count);
+            assert_int_equal(rc, over ? FH_E_TYPE : FH_OK);
+            assert_true(over ? fh_contains(why.message, FH_LIT("2048")) : req.count == count);
         }
     }
 }
@@ -718,17 +751,17 @@ static void test_requests_have_a_limit_of_texts(void **state)
 static void test_answers_have_a_limit_of_vectors(void **state)
 {
     FH_UNUSED(state);
-    for (int over = -1; over <= 1; over++) {
+    for (size_t count = FH_EMBED_TEXTS_MAX - 1; count <= FH_EMBED_TEXTS_MAX + 1; count++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-        size_t count = (size_t)(FH_EMBED_TEXTS_MAX + over);
+        bool over = count > FH_EMBED_TEXTS_MAX;
         struct fh_slice body =
             many(arena, "{\"embeddings\":[", "{\"values\":[1]}", count, "]}");
         struct fh_embed_reply reply;
         struct fh_complaint why = {0};
         enum fh_rc rc = fh_embed_decode_reply(&reply, arena, FH_EMBED_GEMINI, NULL, body, &why);
 
-        assert_int_equal(rc, over > 0 ? FH_E_TYPE : FH_OK);
-        assert_true(over > 0 || reply.count == count);
+        assert_int_equal(rc, over ? FH_E_TYPE : FH_OK);
+        assert_true(over || reply.count == count);
     }
 }
 
@@ -774,6 +807,7 @@ int main(void)
         cmocka_unit_test(test_small_arenas_are_a_limit),
         cmocka_unit_test(test_every_row_has_a_body_that_says_it),
         cmocka_unit_test(test_every_row_between_all_shapes),
+        cmocka_unit_test(test_the_ledger_is_printed),
         cmocka_unit_test(test_answers_between_all_shapes),
         cmocka_unit_test(test_an_answer_within_a_shape_is_the_same_bytes),
         cmocka_unit_test(test_requests_have_a_limit_of_texts),

@@ -42,7 +42,8 @@ struct fh_slice fh_gemini_call_id(struct fh_arena *arena, struct fh_slice own, u
 
     fh_buf_append(&id, FH_LIT("call_"));
     own = fh_head(own, fh_min(own.len, ID_OWN_MAX));
-    for (size_t i = 0; i < own.len; i++) { /* names may have dots and colons, ids elsewhere not */
+    for (size_t i = 0; i < own.len;
+         i++) { /* names may have dots and colons, ids elsewhere not */
         bool plain = (own.ptr[i] >= 'a' && own.ptr[i] <= 'z') ||
                      (own.ptr[i] >= 'A' && own.ptr[i] <= 'Z') ||
                      (own.ptr[i] >= '0' && own.ptr[i] <= '9') || own.ptr[i] == '-';
@@ -54,10 +55,11 @@ struct fh_slice fh_gemini_call_id(struct fh_arena *arena, struct fh_slice own, u
     return fh_buf_slice(&id);
 }
 
-/* A comment is what official SDKs skip; between the elements of a list, blanks mean nothing. */
+/* Empty lines: Python's client takes a comment for JSON, and all skip events without data. Between
+ * the elements of a list, blanks mean nothing. */
 void fh_gemini_encode_ping(struct fh_buf *out, enum fh_framing framing)
 {
-    fh_buf_append(out, framing == FH_FRAMING_LIST ? FH_LIT("\r\n") : FH_LIT(": ping\n\n"));
+    fh_buf_append(out, framing == FH_FRAMING_LIST ? FH_LIT("\r\n") : FH_LIT("\n\n"));
 }
 
 const struct fh_dialect fh_dialect_gemini = {

@@ -18,8 +18,8 @@ enum fh_rc fh_gemini_decode_stream(void *decoder, struct fh_events *out,
     struct fh_error error;
 
     if (wire->data.len == 0) {
-        if (wire->raw.len > 0) {
-            (void)fh_event_push(out, FH_EVENT_PING); /* a comment */
+        if (fh_starts(wire->raw, FH_LIT(":"))) { /* a comment; empty lines say nothing */
+            (void)fh_event_push(out, FH_EVENT_PING);
         }
         return FH_OK;
     }

@@ -65,7 +65,6 @@ const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS] = {
     [FH_EFFORT_MAX] = FH_LIT_INIT("max"),
 };
 
-/* The first word of a meaning is the one we say ourselves. */
 static const struct {
     struct fh_slice word;
     enum fh_finish finish;
@@ -76,11 +75,6 @@ static const struct {
     {FH_LIT_INIT("content_filter"), FH_FINISH_REFUSAL},
     {FH_LIT_INIT("function_call"), FH_FINISH_TOOLS},
     {FH_LIT_INIT("model_length"), FH_FINISH_CONTEXT}, /* Mistral's */
-    /* what this dialect has no word of its own for */
-    {FH_LIT_INIT("stop"), FH_FINISH_STOP_SEQUENCE},
-    {FH_LIT_INIT("length"), FH_FINISH_CONTEXT},
-    {FH_LIT_INIT("stop"), FH_FINISH_PAUSE},
-    {FH_LIT_INIT("tool_calls"), FH_FINISH_MALFORMED},
 };
 
 enum fh_finish fh_openai_chat_finish_of(struct fh_slice word)
@@ -93,20 +87,13 @@ enum fh_finish fh_openai_chat_finish_of(struct fh_slice word)
     return FH_FINISH_UNKNOWN;
 }
 
-struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish, bool ours)
+struct fh_slice fh_openai_chat_finish_word(const struct fh_openai_chat_flavour *flavour,
+                                           const struct fh_event *finish)
 {
-    if (ours || finish->finish == FH_FINISH_UNKNOWN) {
-        return finish->finish_word;
-    }
-    if (finish->finish == FH_FINISH_CONTEXT) {
-        return FH_LIT("length"); /* "model_length" is known to Mistral's clients alone */
-    }
-    for (size_t i = 0; i < FH_LEN(finishes); i++) {
-        if (finishes[i].finish == finish->finish) {
-            return finishes[i].word;
-        }
-    }
-    return FH_LIT("stop");
+    bool ours = finish->dialect == flavour->id;
+
+    return ours || finish->finish == FH_FINISH_UNKNOWN ? finish->finish_word
+                                                       : flavour->finish[finish->finish];
 }
 
 struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
@@ -127,18 +114,50 @@ void fh_openai_chat_encode_ping(struct fh_buf *out, enum fh_framing framing)
 
 /* ---- the dialect itself ---- */
 
+static const struct fh_slice finish_words[FH_FINISHES] = {
+    [FH_FINISH_STOP] = FH_LIT_INIT("stop"),
+    [FH_FINISH_STOP_SEQUENCE] = FH_LIT_INIT("stop"),
+    [FH_FINISH_LENGTH] = FH_LIT_INIT("length"),
+    [FH_FINISH_CONTEXT] = FH_LIT_INIT("length"),
+    [FH_FINISH_TOOLS] = FH_LIT_INIT("tool_calls"),
+    [FH_FINISH_REFUSAL] = FH_LIT_INIT("content_filter"),
+    [FH_FINISH_PAUSE] = FH_LIT_INIT("stop"),
+    [FH_FINISH_MALFORMED] = FH_LIT_INIT("tool_calls"),
+};
+
+static const struct fh_openai_chat_word tiers[] = {
+    {FH_LIT_INIT("auto"), FH_LIT_INIT("auto")},
+    {FH_LIT_INIT("default"), FH_LIT_INIT("default")},
+    {FH_LIT_INIT("standard_only"), FH_LIT_INIT("default")},
+    {FH_LIT_INIT("flex"), FH_LIT_INIT("flex")},
+    {FH_LIT_INIT("priority"), FH_LIT_INIT("priority")},
+    {FH_LIT_INIT("scale"), FH_LIT_INIT("scale")},
+};
+
 const struct fh_openai_chat_flavour fh_openai_chat_itself = {
     .id = FH_DIALECT_OPENAI_CHAT,
     .cells = fh_openai_chat_cells,
     .body = &fh_openai_chat_body_shape,
     .parts = fh_openai_chat_parts,
     .part_count = FH_OPENAI_CHAT_PARTS,
+    .any = "required",
+    .thinking = "thinking",
+    .tiers = tiers,
+    .tier_count = FH_LEN(tiers),
+    .finish = finish_words,
 };
 
 static enum fh_rc decode_request(struct fh_chat_request *req, struct fh_arena *arena,
                                  struct fh_slice body, struct fh_complaint *why)
 {
     return fh_openai_chat_read_request(&fh_openai_chat_itself, req, arena, body, why);
+}
+
+static enum fh_rc encode_request(struct fh_buf *out, struct fh_arena *scratch,
+                                 const struct fh_chat_request *req, struct fh_loss *loss,
+                                 struct fh_complaint *why)
+{
+    return fh_openai_chat_write_request(&fh_openai_chat_itself, out, scratch, req, loss, why);
 }
 
 static enum fh_rc decode_reply(struct fh_events *out, struct fh_slice body,
@@ -172,7 +191,7 @@ const struct fh_dialect fh_dialect_openai_chat = {
     .framing = FH_FRAMING_SSE,
     .ends_with_bytes = true, /* some servers never send [DONE] */
     .decode_request = decode_request,
-    .encode_request = fh_openai_chat_encode_request,
+    .encode_request = encode_request,
     .decode_reply = decode_reply,
     .stream_decoder_new = decoder_new,
     .decode_stream = fh_openai_chat_decode_stream,

@@ -9,9 +9,10 @@
  *
  *     provider's answer → events                      events → client's answer
  *       openai_chat_reply.c     whole                   openai_chat_answer.c
- *       openai_chat_stream.c    chunks                  openai_chat_chunk.c
- *       openai_chat_choice.c    one of `choices`
- *       openai_chat_turn.c      its pieces → blocks with indices
+ *       openai_chat_stream.c    chunks                  openai_chat_stream_out.c
+ *       openai_chat_choice.c    one of `choices`        openai_chat_chunk.c   one chunk
+ *       openai_chat_turn.c      its pieces → blocks     openai_chat_prefix.c  what all have in common
+ *                               with indices            openai_chat_calls.c, openai_chat_held.c
  *
  *     openai_chat_details.c     signatures, both ways
  *     openai_chat_usage.c       token counts, both ways
@@ -30,11 +31,18 @@
 /* openai_chat_ledger.c: the cells of openai_chat_ledger.def. */
 extern const struct fh_cell fh_openai_chat_cells[FH_FIELDS];
 
+/* ---- flavours ---- */
+
 /* A kind of part in a message's content. */
 struct fh_openai_chat_part {
     struct fh_slice type;
     enum fh_block_kind kind;
     struct fh_shape shape;
+};
+
+/* A word of one dialect, and what it is called in the other. */
+struct fh_openai_chat_word {
+    struct fh_slice theirs, ours;
 };
 
 enum { FH_OPENAI_CHAT_PARTS = 6 };
@@ -45,9 +53,34 @@ extern const struct fh_shape fh_openai_chat_body_shape;
 struct fh_openai_chat_flavour {
     enum fh_dialect_id id;
     const struct fh_cell *cells;
-    const struct fh_shape *body; /* members of a request */
+
+    /* requests, in */
+    const struct fh_shape *body; /* members of the top level; values are found by the ledger */
     const struct fh_openai_chat_part *parts;
     size_t part_count;
+
+    /* requests, out */
+    const char *any;      /* the tool choice that demands a call */
+    const char *thinking; /* where a way of thinking stands, as its own clients say it */
+    const struct fh_openai_chat_word *tiers;
+    size_t tier_count;
+    bool no_developer; /* its roles are system, user, assistant and tool */
+    bool no_stream_options;
+    bool media_in_results; /* a tool's answer may hold images and files */
+    bool prefix;           /* an assistant's last message is gone on with where it says so */
+    bool
+        closes_results; /* between a tool's answer and a user's words an assistant has to speak */
+    struct fh_slice (*call_id)(struct fh_arena *arena, struct fh_slice id); /* NULL: as it is */
+
+    /* write_part writes kinds of parts that differ; false for any other kind. */
+    bool (*write_part)(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part);
+
+    /* answers, out */
+    const struct fh_slice *finish; /* words by enum fh_finish */
+    bool thinks_in_content; /* thinking is a part of the content, not a member beside it */
+    bool whole_calls;       /* a call comes in one chunk, name and arguments in it */
+    bool always_usage;      /* it is always told, in a stream with the last chunk of a choice */
+    bool bare; /* no refusal, no logprobs, no images, no sound: members of ours alone */
 };
 
 extern const struct fh_openai_chat_flavour fh_openai_chat_itself;
@@ -67,7 +100,33 @@ enum fh_rc fh_openai_chat_read_message(struct fh_reader *r, void *into,
 enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struct fh_path *at,
                                     yyjson_val *value);
 
+/* Readers of members of the top level, for the tables of flavours. */
+fh_member_fn fh_openai_chat_read_messages;
+fh_member_fn fh_openai_chat_read_stop;
+fh_member_fn fh_openai_chat_read_tools;
+fh_member_fn fh_openai_chat_read_tool_choice;
+fh_member_fn fh_openai_chat_read_format;
+fh_member_fn fh_openai_chat_read_effort;
+
+/* fh_openai_chat_read_url reads what is an object with a URL in it, or a bare URL, into a block. */
+fh_member_fn fh_openai_chat_read_url;
+
+/* fh_openai_chat_write_request is encode_request of a flavour. */
+enum fh_rc fh_openai_chat_write_request(const struct fh_openai_chat_flavour *flavour,
+                                        struct fh_buf *out, struct fh_arena *scratch,
+                                        const struct fh_chat_request *req, struct fh_loss *loss,
+                                        struct fh_complaint *why);
 void fh_openai_chat_write_messages(struct fh_writer *w, yyjson_mut_val *root);
+
+static inline const struct fh_openai_chat_flavour *fh_openai_chat_flavour_in(
+    const struct fh_writer *w)
+{
+    return w->own;
+}
+
+/* fh_openai_chat_url_of is where a block's bytes are, or a data: URL with them in it; data that came
+ * without a type goes back without one. */
+struct fh_slice fh_openai_chat_url_of(struct fh_writer *w, const struct fh_block *block);
 
 /* fh_openai_chat_quirk says whether the server that is asked has a quirk (FH_QUIRK_…). */
 static inline bool fh_openai_chat_quirk(const struct fh_writer *w, uint32_t quirk)
@@ -99,6 +158,11 @@ bool fh_openai_chat_has_details(yyjson_val *list);
 FH_NODISCARD bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail,
                                              struct fh_arena *arena, yyjson_val *value);
 
+/* fh_openai_chat_read_chunk reads Mistral's form, a part of the content: {"type": "thinking",
+ * "thinking": [{"type": "text", …}], "signature": …}. */
+void fh_openai_chat_read_chunk(struct fh_openai_chat_detail *detail, struct fh_arena *arena,
+                               yyjson_val *chunk);
+
 /* fh_openai_chat_call_signature finds the signature in the `extra_content` of a call; `alone` says
  * that nothing else is in there. */
 struct fh_slice fh_openai_chat_call_signature(struct fh_arena *arena, yyjson_val *extra_content,
@@ -124,6 +188,12 @@ void fh_openai_chat_print_detail(struct fh_buf *out,
 void fh_openai_chat_print_thoughts(struct fh_buf *out,
                                    const struct fh_openai_chat_thoughts *all);
 
+/* fh_openai_chat_print_chunk and fh_openai_chat_print_chunks append a detail, and all of them with
+ * commas between, as parts of the content in Mistral's form. `closed`: nothing follows. */
+void fh_openai_chat_print_chunk(struct fh_buf *out, const struct fh_openai_chat_detail *detail,
+                                bool closed);
+void fh_openai_chat_print_chunks(struct fh_buf *out, const struct fh_openai_chat_thoughts *all);
+
 /* fh_openai_chat_print_call_signature appends the object `extra_content` of a call. */
 void fh_openai_chat_print_call_signature(struct fh_buf *out, const struct fh_event *event);
 
@@ -139,9 +209,10 @@ enum { FH_OPENAI_CHAT_ROLES = FH_ROLE_TOOL + 1 };
 extern const struct fh_slice fh_openai_chat_roles[FH_OPENAI_CHAT_ROLES];
 extern const struct fh_slice fh_openai_chat_efforts[FH_EFFORTS];
 
-/* Finish reasons. `ours`: the word of the provider is kept. */
+/* Finish reasons. Within the dialect the word of the provider is kept. */
 enum fh_finish fh_openai_chat_finish_of(struct fh_slice word);
-struct fh_slice fh_openai_chat_finish_word(const struct fh_event *finish, bool ours);
+struct fh_slice fh_openai_chat_finish_word(const struct fh_openai_chat_flavour *flavour,
+                                           const struct fh_event *finish);
 
 /* Where a reply came from, when the frame must say it. */
 struct fh_slice fh_openai_chat_reply_id(const struct fh_event *start,
@@ -186,6 +257,7 @@ enum fh_rc fh_openai_chat_say(struct fh_openai_chat_choice *choice, struct fh_ev
  * `index`. */
 void fh_openai_chat_next_thought(struct fh_openai_chat_choice *choice, struct fh_events *out,
                                  uint64_t index);
+void fh_openai_chat_end_thought(struct fh_openai_chat_choice *choice, struct fh_events *out);
 
 /* fh_openai_chat_think reads one of reasoning_details. `text` says whether its words count: else
  * another member has said them. */
@@ -300,6 +372,27 @@ void fh_openai_chat_add_top_extras(struct fh_openai_chat_prefix *prefix, struct 
 void fh_openai_chat_add_member(struct fh_buf *out, struct fh_arena *scratch,
                                const struct fh_extra *extra);
 
+/* ---- openai_chat_calls.c: the tool calls of a stream ---- */
+
+struct fh_openai_chat_calls;
+
+struct fh_openai_chat_calls *fh_openai_chat_calls_new(struct fh_arena *arena);
+
+/* fh_openai_chat_call_begins numbers a call within its choice, fh_openai_chat_call_number knows the
+ * number again. */
+uint32_t fh_openai_chat_call_begins(struct fh_openai_chat_calls *calls,
+                                    const struct fh_event *event);
+uint32_t fh_openai_chat_call_number(const struct fh_openai_chat_calls *calls,
+                                    const struct fh_event *event);
+
+/* fh_openai_chat_call_hold gathers a call, to be told whole by fh_openai_chat_add_call, which gives
+ * false where there is none. `ours`: extras are written back. */
+void fh_openai_chat_call_hold(struct fh_openai_chat_calls *calls, struct fh_arena *scratch,
+                              const struct fh_event *event, bool ours);
+FH_NODISCARD bool fh_openai_chat_add_call(struct fh_buf *out,
+                                          const struct fh_openai_chat_calls *calls,
+                                          const struct fh_event *event);
+
 /* ---- openai_chat_held.c: what a stream's client is told right before the finish ---- */
 
 struct fh_openai_chat_held;
@@ -320,9 +413,6 @@ void fh_openai_chat_add_held(struct fh_buf *out, struct fh_arena *scratch,
 
 /* ---- what the table in openai_chat.c is made of; see dialect.h ---- */
 
-enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *scratch,
-                                         const struct fh_chat_request *req,
-                                         struct fh_loss *loss, struct fh_complaint *why);
 enum fh_rc fh_openai_chat_read_reply(const struct fh_openai_chat_flavour *flavour,
                                      struct fh_events *out, struct fh_slice body,
                                      struct fh_complaint *why);

@@ -24,7 +24,7 @@ struct spoken {
     struct spoken *next;
     uint32_t index;
     yyjson_mut_val *choice, *message; /* members that only this dialect knows */
-    yyjson_mut_val *calls, *parts;    /* parts: of the content, of kinds that only we know */
+    yyjson_mut_val *calls;
     struct fh_buf text, thinking, refusal;
     const char *thinking_key;
     struct fh_openai_chat_thoughts thoughts;
@@ -35,6 +35,7 @@ struct spoken {
 
 struct scribe {
     struct fh_writer w;
+    const struct fh_openai_chat_flavour *flavour;
     enum fh_dialect_id ours;
     struct spoken *first, *last;
     const struct fh_event *start, *usage_event;
@@ -57,7 +58,6 @@ static struct spoken *spoken_of(struct scribe *s, uint32_t index)
     spoken->choice = yyjson_mut_obj(s->w.doc);
     spoken->message = yyjson_mut_obj(s->w.doc);
     spoken->calls = yyjson_mut_arr(s->w.doc);
-    spoken->parts = yyjson_mut_arr(s->w.doc);
     spoken->text = fh_buf_in_arena(s->w.scratch, SIZE_MAX / 2);
     spoken->thinking = spoken->text;
     spoken->refusal = spoken->text;
@@ -100,10 +100,8 @@ static struct medium *begin_medium(struct scribe *s, struct medium *next,
 
 static void begin_block(struct scribe *s, struct spoken *spoken, const struct fh_event *event)
 {
-    if (event->block == FH_BLOCK_OPAQUE && event->dialect == s->ours) {
-        (void)yyjson_mut_arr_append(fh_openai_chat_is_custom(event->raw) ? spoken->calls
-                                                                         : spoken->parts,
-                                    yyjson_val_mut_copy(s->w.doc, event->raw));
+    if (event->block == FH_BLOCK_OPAQUE && event->dialect == s->ours) { /* a custom call */
+        (void)yyjson_mut_arr_append(spoken->calls, yyjson_val_mut_copy(s->w.doc, event->raw));
     } else if (event->block == FH_BLOCK_TOOL_CALL) {
         begin_call(s, spoken, event);
     } else if (event->block == FH_BLOCK_REDACTED || event->block == FH_BLOCK_THINKING) {
@@ -197,7 +195,7 @@ static void write_down(struct scribe *s, struct spoken *spoken, const struct fh_
         add_signature(s, spoken, event);
         break;
     case FH_EVENT_REFUSAL:
-        fh_buf_append(&spoken->refusal, event->text);
+        fh_buf_append(s->flavour->bare ? &spoken->text : &spoken->refusal, event->text);
         break;
     case FH_EVENT_DATA:
         add_data(spoken, event);
@@ -251,20 +249,23 @@ static yyjson_mut_val *text_or_null(struct scribe *s, const struct fh_buf *text)
                           : yyjson_mut_strn(s->w.doc, (const char *)text->ptr, text->len);
 }
 
-/* content_of is a string, or a list where there is more than text. */
+/* content_of is what was said; a list where thinking is a part of it. */
 static yyjson_mut_val *content_of(struct scribe *s, const struct spoken *spoken)
 {
-    yyjson_mut_val *text = yyjson_mut_obj(s->w.doc);
+    struct fh_buf chunks = fh_buf_in_arena(s->w.scratch, SIZE_MAX / 2);
 
-    if (yyjson_mut_arr_size(spoken->parts) == 0) {
+    if (!s->flavour->thinks_in_content || spoken->thoughts.first == NULL) {
         return text_or_null(s, &spoken->text);
     }
+    fh_buf_byte(&chunks, '[');
+    fh_openai_chat_print_chunks(&chunks, &spoken->thoughts);
     if (spoken->text.len > 0) {
-        fh_write_word(&s->w, text, "type", "text");
-        fh_write_text(&s->w, text, "text", fh_buf_slice(&spoken->text));
-        (void)yyjson_mut_arr_prepend(spoken->parts, text);
+        fh_buf_append(&chunks, FH_LIT(",{\"type\":\"text\",\"text\":"));
+        fh_json_quote(&chunks, fh_buf_slice(&spoken->text));
+        fh_buf_byte(&chunks, '}');
     }
-    return spoken->parts;
+    fh_buf_byte(&chunks, ']');
+    return yyjson_mut_rawn(s->w.doc, (const char *)chunks.ptr, chunks.len);
 }
 
 /* Once and as a whole: that is how images reach a client of OpenRouter. */
@@ -315,7 +316,7 @@ static void write_details(struct scribe *s, const struct spoken *spoken,
     if (spoken->thoughts.failed) {
         fh_loss_add(s->w.loss, FH_LIT("/choices/#/message/reasoning_details"),
                     "too much was thought to hold its signatures");
-    } else if (spoken->thoughts.sign) {
+    } else if (spoken->thoughts.sign && !s->flavour->thinks_in_content) {
         fh_openai_chat_print_thoughts(&text, &spoken->thoughts);
         fh_json_add_raw(s->w.doc, message, "reasoning_details", fh_buf_slice(&text));
     }
@@ -329,8 +330,10 @@ static yyjson_mut_val *write_message(struct scribe *s, struct spoken *spoken,
 
     add_or_take(s, message, extras, "role", yyjson_mut_str(s->w.doc, "assistant"));
     add_or_take(s, message, extras, "content", content_of(s, spoken));
-    add_or_take(s, message, extras, "refusal", text_or_null(s, &spoken->refusal));
-    if (spoken->thinking.len > 0) {
+    if (!s->flavour->bare) {
+        add_or_take(s, message, extras, "refusal", text_or_null(s, &spoken->refusal));
+    }
+    if (spoken->thinking.len > 0 && !s->flavour->thinks_in_content) {
         fh_write_text(&s->w, message, spoken->thinking_key, fh_buf_slice(&spoken->thinking));
     }
     write_details(s, spoken, message);
@@ -352,14 +355,15 @@ static void write_choice(struct scribe *s, struct spoken *spoken, yyjson_mut_val
                          const struct fh_reply_frame *frame)
 {
     yyjson_mut_val *choice = yyjson_mut_arr_add_obj(s->w.doc, choices);
-    struct fh_slice word =
-        spoken->finish == NULL
-            ? FH_NONE
-            : fh_openai_chat_finish_word(spoken->finish, spoken->finish->dialect == s->ours);
+    struct fh_slice word = spoken->finish == NULL
+                               ? FH_NONE
+                               : fh_openai_chat_finish_word(s->flavour, spoken->finish);
 
     (void)yyjson_mut_obj_add_uint(s->w.doc, choice, "index", spoken->index);
     (void)yyjson_mut_obj_add_val(s->w.doc, choice, "message", write_message(s, spoken, frame));
-    add_or_take(s, choice, spoken->choice, "logprobs", yyjson_mut_null(s->w.doc));
+    if (!s->flavour->bare) {
+        add_or_take(s, choice, spoken->choice, "logprobs", yyjson_mut_null(s->w.doc));
+    }
     if (word.len > 0) {
         fh_write_text(&s->w, choice, "finish_reason", word);
     } else {
@@ -391,8 +395,8 @@ static void write_top(struct scribe *s, const struct fh_reply_frame *frame)
         fh_write_text(&s->w, s->root, "model",
                       start->model.len > 0 ? start->model : frame->model);
     }
-    if (s->usage_event != NULL) {
-        bool known = s->usage_event->dialect == s->ours;
+    if (s->usage_event != NULL || s->flavour->always_usage) {
+        bool known = s->usage_event != NULL && s->usage_event->dialect == s->ours;
 
         (void)yyjson_mut_obj_add_val(s->w.doc, s->root, "usage",
                                      fh_openai_chat_write_usage(&s->w, &s->usage,
@@ -408,6 +412,7 @@ void fh_openai_chat_write_reply(const struct fh_openai_chat_flavour *flavour,
 {
     struct scribe s = {
         .w = {.doc = fh_json_new(scratch), .scratch = scratch, .loss = loss, .ours = true},
+        .flavour = flavour,
         .ours = flavour->id};
     yyjson_mut_val *choices = yyjson_mut_arr(s.w.doc);
 

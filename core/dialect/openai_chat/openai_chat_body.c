@@ -39,19 +39,21 @@ static void write_tools(struct fh_writer *w, yyjson_mut_val *root)
 
 static void write_tool_choice(struct fh_writer *w, yyjson_mut_val *root)
 {
-    static const char *const words[] = {
-        [FH_CHOICE_AUTO] = "auto",
-        [FH_CHOICE_NONE] = "none",
-        [FH_CHOICE_ANY] = "required",
-    };
+    yyjson_val *raw = w->ours ? w->req->tool_choice_raw : NULL;
 
     switch (w->req->tool_choice) {
-    case FH_CHOICE_UNSET:
-        break;
     case FH_CHOICE_AUTO:
+        fh_write_word(w, root, "tool_choice", "auto");
+        break;
     case FH_CHOICE_NONE:
+        fh_write_word(w, root, "tool_choice", "none");
+        break;
     case FH_CHOICE_ANY:
-        fh_write_word(w, root, "tool_choice", words[w->req->tool_choice]);
+        if (yyjson_is_str(raw)) { /* the client's word for it */
+            fh_write_val(w, root, "tool_choice", raw);
+        } else {
+            fh_write_word(w, root, "tool_choice", fh_openai_chat_flavour_in(w)->any);
+        }
         break;
     case FH_CHOICE_NAMED: {
         yyjson_mut_val *choice = fh_write_in(w, root, "tool_choice");
@@ -61,7 +63,9 @@ static void write_tool_choice(struct fh_writer *w, yyjson_mut_val *root)
         break;
     }
     case FH_CHOICE_OPAQUE:
-        fh_write_val(w, root, "tool_choice", w->ours ? w->req->tool_choice_raw : NULL);
+        fh_write_val(w, root, "tool_choice", raw);
+        break;
+    case FH_CHOICE_UNSET:
         break;
     }
 }
@@ -133,6 +137,7 @@ static void write_stream(struct fh_writer *w, yyjson_mut_val *root)
 
     fh_write_bool(w, root, "stream", w->req->stream);
     if ((!w->req->stream && w->req->include_usage < 0 && !any) ||
+        fh_openai_chat_flavour_in(w)->no_stream_options ||
         fh_openai_chat_quirk(w, FH_QUIRK_NO_STREAM_OPTIONS)) {
         return;
     }
@@ -145,29 +150,20 @@ static void write_stream(struct fh_writer *w, yyjson_mut_val *root)
 /* write_service_tier: tiers have names of their provider's own, but for a few. */
 static void write_service_tier(struct fh_writer *w, yyjson_mut_val *root)
 {
-    static const struct {
-        struct fh_slice theirs, ours;
-    } tiers[] = {
-        {FH_LIT_INIT("auto"), FH_LIT_INIT("auto")},
-        {FH_LIT_INIT("default"), FH_LIT_INIT("default")},
-        {FH_LIT_INIT("standard_only"), FH_LIT_INIT("default")},
-        {FH_LIT_INIT("flex"), FH_LIT_INIT("flex")},
-        {FH_LIT_INIT("priority"), FH_LIT_INIT("priority")},
-        {FH_LIT_INIT("scale"), FH_LIT_INIT("scale")},
-    };
+    const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_in(w);
     struct fh_slice tier = w->req->service_tier;
 
     if (tier.ptr == NULL || w->ours) {
         fh_write_given(w, root, "service_tier", tier);
         return;
     }
-    for (size_t i = 0; i < FH_LEN(tiers); i++) {
-        if (fh_eq(tiers[i].theirs, tier)) {
-            fh_write_text(w, root, "service_tier", tiers[i].ours);
+    for (size_t i = 0; i < flavour->tier_count; i++) {
+        if (fh_eq(flavour->tiers[i].theirs, tier)) {
+            fh_write_text(w, root, "service_tier", flavour->tiers[i].ours);
             return;
         }
     }
-    fh_loss_add(w->loss, FH_LIT("/service_tier"), "openai has no tier of that name");
+    fh_loss_add(w->loss, FH_LIT("/service_tier"), "there is no tier of that name here");
 }
 
 /* write_effort: what stood in OpenRouter's `reasoning` goes back there, with the extras. */
@@ -184,22 +180,39 @@ static void write_effort(struct fh_writer *w, yyjson_mut_val *root)
 /* write_said puts back what only clients say: providers are not told it from elsewhere. */
 static void write_said(struct fh_writer *w, yyjson_mut_val *root)
 {
+    const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_in(w);
+
     if (w->ours) {
-        fh_write_val(w, root, "top_k", w->req->value[FH_FIELD_TOP_K]);
-        fh_write_val(w, root, "thinking", w->req->thinking_raw);
+        fh_write_val(w, root, flavour->thinking, w->req->thinking_raw);
+        if (flavour->cells[FH_FIELD_TOP_K].pointer.len > 0) {
+            fh_write_val(w, root, "top_k", w->req->value[FH_FIELD_TOP_K]);
+        }
     }
 }
 
-enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *scratch,
-                                         const struct fh_chat_request *req,
-                                         struct fh_loss *loss, struct fh_complaint *why)
+/* OpenAI's two names of one value. Elsewhere it has one, and the ledger knows it. */
+static void write_max_tokens(struct fh_writer *w, yyjson_mut_val *root)
+{
+    bool old = w->req->max_tokens_is_old || fh_openai_chat_quirk(w, FH_QUIRK_OLD_MAX_TOKENS);
+
+    if (fh_openai_chat_flavour_in(w)->cells[FH_FIELD_MAX_TOKENS].by_code) {
+        fh_write_val(w, root, old ? "max_tokens" : "max_completion_tokens",
+                     w->req->value[FH_FIELD_MAX_TOKENS]);
+    }
+}
+
+enum fh_rc fh_openai_chat_write_request(const struct fh_openai_chat_flavour *flavour,
+                                        struct fh_buf *out, struct fh_arena *scratch,
+                                        const struct fh_chat_request *req, struct fh_loss *loss,
+                                        struct fh_complaint *why)
 {
     struct fh_writer w = {.doc = fh_json_new(scratch),
                           .scratch = scratch,
                           .loss = loss,
                           .why = why,
                           .req = req,
-                          .ours = req->dialect == FH_DIALECT_OPENAI_CHAT};
+                          .ours = req->dialect == flavour->id,
+                          .own = flavour};
     yyjson_mut_val *root = yyjson_mut_obj(w.doc);
 
     fh_write_text(&w, root, "model", req->model);
@@ -207,12 +220,8 @@ enum fh_rc fh_openai_chat_encode_request(struct fh_buf *out, struct fh_arena *sc
     write_tools(&w, root);
     write_tool_choice(&w, root);
     fh_write_flag(&w, root, "parallel_tool_calls", req->parallel_tools);
-    fh_write_val(&w, root,
-                 req->max_tokens_is_old || fh_openai_chat_quirk(&w, FH_QUIRK_OLD_MAX_TOKENS)
-                     ? "max_tokens"
-                     : "max_completion_tokens",
-                 req->value[FH_FIELD_MAX_TOKENS]);
-    fh_write_values(&w, fh_openai_chat_cells, root);
+    write_max_tokens(&w, root);
+    fh_write_values(&w, flavour->cells, root);
     write_stop(&w, root);
     write_stream(&w, root);
     write_format(&w, root);

@@ -17,8 +17,7 @@ static void write_part_cache(struct fh_writer *w, const struct fh_block *block,
     }
 }
 
-/* url_of puts base64 data into a URL; data that came without a type goes back without one. */
-static struct fh_slice url_of(struct fh_writer *w, const struct fh_block *block)
+struct fh_slice fh_openai_chat_url_of(struct fh_writer *w, const struct fh_block *block)
 {
     return block->source == FH_SOURCE_BASE64 && block->media_type.len > 0
                ? fh_data_url(w->scratch, block->media_type, block->data)
@@ -30,12 +29,12 @@ static void write_url(struct fh_writer *w, const struct fh_block *block, yyjson_
 {
     fh_write_word(w, part, "type", key);
     if (w->ours && block->from_string) {
-        fh_write_text(w, part, key, url_of(w, block));
+        fh_write_text(w, part, key, fh_openai_chat_url_of(w, block));
         return;
     }
     yyjson_mut_val *image = fh_write_in(w, part, key);
 
-    fh_write_text(w, image, "url", url_of(w, block));
+    fh_write_text(w, image, "url", fh_openai_chat_url_of(w, block));
     fh_write_given(w, image, "detail", block->detail);
     fh_write_extras(w, &block->extras,
                     block->kind == FH_BLOCK_IMAGE ? "/messages/#/content/#/image_url"
@@ -78,7 +77,7 @@ static void write_file(struct fh_writer *w, const struct fh_block *block, yyjson
     if (block->source == FH_SOURCE_FILE) {
         fh_write_text(w, file, "file_id", block->data);
     } else {
-        fh_write_text(w, file, "file_data", url_of(w, block));
+        fh_write_text(w, file, "file_data", fh_openai_chat_url_of(w, block));
     }
     /* openai/chat "file": bytes without a name are refused */
     fh_write_given(w, file, "filename",
@@ -96,6 +95,7 @@ static void write_words(struct fh_writer *w, const struct fh_block *block, yyjso
 
 static void write_part(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *parts)
 {
+    const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_in(w);
     yyjson_mut_val *part = yyjson_mut_obj(w->doc);
 
     if (block->kind == FH_BLOCK_OPAQUE) {
@@ -103,6 +103,10 @@ static void write_part(struct fh_writer *w, const struct fh_block *block, yyjson
         return;
     }
     (void)yyjson_mut_arr_append(parts, part);
+    if (flavour->write_part != NULL && flavour->write_part(w, block, part)) {
+        fh_write_extras(w, &block->extras, "/messages/#/content/#", part);
+        return;
+    }
     if (block->kind == FH_BLOCK_IMAGE) {
         write_url(w, block, part, "image_url");
     } else if (block->kind == FH_BLOCK_VIDEO) {
@@ -145,11 +149,20 @@ static yyjson_mut_val *add_message(struct fh_writer *w, yyjson_mut_val *messages
 {
     yyjson_mut_val *message = yyjson_mut_arr_add_obj(w->doc, messages);
 
-    if (role == FH_ROLE_DEVELOPER && fh_openai_chat_quirk(w, FH_QUIRK_NO_DEVELOPER)) {
+    if (role == FH_ROLE_DEVELOPER && (fh_openai_chat_quirk(w, FH_QUIRK_NO_DEVELOPER) ||
+                                      fh_openai_chat_flavour_in(w)->no_developer)) {
         role = FH_ROLE_SYSTEM;
     }
     fh_write_text(w, message, "role", fh_openai_chat_roles[role]);
     return message;
+}
+
+/* call_id: a call that came from elsewhere may have an id that its provider would not take. */
+static struct fh_slice call_id(struct fh_writer *w, struct fh_slice id)
+{
+    const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_in(w);
+
+    return w->ours || flavour->call_id == NULL ? id : flavour->call_id(w->scratch, id);
 }
 
 static void write_call(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *calls)
@@ -160,7 +173,7 @@ static void write_call(struct fh_writer *w, const struct fh_block *block, yyjson
     }
     yyjson_mut_val *call = yyjson_mut_arr_add_obj(w->doc, calls);
 
-    fh_write_given(w, call, "id", block->id);
+    fh_write_given(w, call, "id", call_id(w, block->id));
     fh_write_word(w, call, "type", "function");
     yyjson_mut_val *function = fh_write_in(w, call, "function");
 
@@ -181,11 +194,12 @@ static void write_result(struct fh_writer *w, const struct fh_block *block,
     yyjson_mut_val *message = add_message(w, messages, FH_ROLE_TOOL);
     yyjson_mut_val *parts = yyjson_mut_arr(w->doc);
 
-    fh_write_text(w, message, "tool_call_id", block->id);
+    fh_write_text(w, message, "tool_call_id", call_id(w, block->id));
     for (const struct fh_block *b = block->content.first; b != NULL; b = b->next) {
         bool text = b->kind == FH_BLOCK_TEXT || b->source == FH_SOURCE_TEXT;
+        bool stays = text || w->ours || fh_openai_chat_flavour_in(w)->media_in_results;
 
-        write_part(w, b, text || w->ours ? parts : beside);
+        write_part(w, b, stays ? parts : beside);
     }
     write_content(w, message, parts, wants_string(w, &block->content));
     if (!w->ours && yyjson_mut_arr_size(parts) == 0) {
@@ -211,6 +225,9 @@ static enum place place_of(const struct fh_writer *w, const struct fh_block *blo
         return IN_CALLS;
     case FH_BLOCK_THINKING:
     case FH_BLOCK_REDACTED:
+        if (fh_openai_chat_flavour_in(w)->thinks_in_content) {
+            return IN_CONTENT;
+        }
         return block->raw != NULL || !w->ours ? IN_DETAILS : AS_MEMBER;
     case FH_BLOCK_REFUSAL:
         return block->from_string ? AS_MEMBER : IN_CONTENT;
@@ -312,6 +329,9 @@ static void write_assistant(struct fh_writer *w, const struct fh_message *m,
     }
     write_list(w, message, "reasoning_details", details);
     write_list(w, message, "tool_calls", calls);
+    if (m->next == NULL && !w->ours && fh_openai_chat_flavour_in(w)->prefix) {
+        fh_write_bool(w, message, "prefix", true);
+    }
     fh_write_given(w, message, "name", m->name);
     fh_write_extras(w, &m->extras, "/messages/#", message);
 }
@@ -322,6 +342,7 @@ struct writing {
     struct fh_writer *w;
     yyjson_mut_val *messages;
     yyjson_mut_val *held; /* parts for the next message of the user */
+    bool answered;        /* the last message is a tool's answer */
 };
 
 static void write_results(struct writing *m, const struct fh_message *message)
@@ -329,6 +350,7 @@ static void write_results(struct writing *m, const struct fh_message *message)
     for (const struct fh_block *b = message->content.first; b != NULL; b = b->next) {
         if (b->kind == FH_BLOCK_TOOL_RESULT) {
             write_result(m->w, b, m->messages, m->held, &message->extras);
+            m->answered = true;
         }
     }
 }
@@ -345,10 +367,21 @@ static bool has_words(const struct fh_message *message)
     return empty;
 }
 
+/* close_results: at Mistral's a user's words may not follow a tool's answer. An assistant says that
+ * it has seen it, as pydantic-ai has it say. */
+static void close_results(struct writing *m)
+{
+    if (m->answered && !m->w->ours && fh_openai_chat_flavour_in(m->w)->closes_results) {
+        fh_write_word(m->w, add_message(m->w, m->messages, FH_ROLE_ASSISTANT), "content", "OK");
+    }
+    m->answered = false;
+}
+
 /* let_go writes what is held as a message of its own, when no message of the user follows. */
 static void let_go(struct writing *m)
 {
     if (yyjson_mut_arr_size(m->held) > 0) {
+        close_results(m);
         write_content(m->w, add_message(m->w, m->messages, FH_ROLE_USER), m->held, false);
         m->held = yyjson_mut_arr(m->w->doc);
     }
@@ -374,6 +407,10 @@ static void write_words_of(struct writing *m, const struct fh_message *message)
         return; /* nothing is left of it, and each block was reported */
     }
     enum fh_role role = message->role == FH_ROLE_TOOL ? FH_ROLE_USER : message->role;
+
+    if (role == FH_ROLE_USER) {
+        close_results(m);
+    }
     yyjson_mut_val *obj = add_message(w, m->messages, role);
 
     write_content(w, obj, m->held, string);
@@ -391,6 +428,7 @@ static void write_message(struct writing *m, const struct fh_message *message)
         (void)yyjson_mut_arr_append(m->messages, yyjson_val_mut_copy(m->w->doc, first->raw));
     } else if (message->role == FH_ROLE_ASSISTANT) {
         let_go(m);
+        m->answered = false;
         write_assistant(m->w, message, m->messages);
     } else {
         write_results(m, message);

@@ -71,27 +71,24 @@ static void attach(struct listener *l, const struct fh_extras *extras, size_t fi
     move(&l->out->list[l->out->count - 1].extras, extras);
 }
 
-/* read_thought finds the words of Mistral's thinking chunk: {"thinking": [{"text": …}]}. */
-static enum fh_rc read_thought(struct listener *l, const struct fh_path *at, yyjson_val *part)
-{
-    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(part, FH_LIT("thinking")));
-
-    for (yyjson_val *v = yyjson_arr_iter_next(&iter); v != NULL;
-         v = yyjson_arr_iter_next(&iter)) {
-        FH_TRY(say(l, at, FH_BLOCK_THINKING, fh_json_text(fh_json_get(v, FH_LIT("text")))));
-    }
-    return FH_OK;
-}
-
 static enum fh_rc read_part(struct listener *l, const struct fh_path *at, yyjson_val *part)
 {
     struct fh_slice type = fh_json_text(fh_json_get(part, FH_LIT("type")));
+    struct fh_openai_chat_detail thought;
 
     if (fh_eq(type, FH_LIT("text"))) {
-        return say(l, at, FH_BLOCK_TEXT, fh_json_text(fh_json_get(part, FH_LIT("text"))));
+        return late(l, at,
+                    fh_openai_chat_say(l->choice, l->out, FH_BLOCK_TEXT,
+                                       fh_json_text(fh_json_get(part, FH_LIT("text"))),
+                                       at->key));
     }
     if (fh_eq(type, FH_LIT("thinking"))) {
-        return read_thought(l, at, part);
+        fh_openai_chat_read_chunk(&thought, l->out->arena, part);
+        FH_TRY(late(l, at, fh_openai_chat_think(l->choice, l->out, &thought, true)));
+        if (yyjson_is_true(fh_json_get(part, FH_LIT("closed")))) {
+            fh_openai_chat_end_thought(l->choice, l->out);
+        }
+        return FH_OK;
     }
     if (!yyjson_is_obj(part) || fh_openai_chat_is_custom(part)) {
         return fh_read_wrong(&l->r, at, "a list of parts, each of a known shape", part);
@@ -99,6 +96,7 @@ static enum fh_rc read_part(struct listener *l, const struct fh_path *at, yyjson
     return late(l, at, fh_openai_chat_opaque(l->choice, l->out, part));
 }
 
+/* A list of parts, as Mistral has it, is kept whole: events tell what is in it. */
 static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyjson_val *value)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
@@ -112,6 +110,7 @@ static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyj
     for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
         FH_TRY(read_part(l, at, v));
     }
+    keep(l, at, value, true);
     return FH_OK;
 }
 
@@ -268,16 +267,21 @@ static void keep_call(struct listener *l, const struct fh_path *at, yyjson_val *
                       bool signature_alone, struct fh_extras *extras)
 {
     static const struct fh_openai_chat_names inner = {of_function, FH_LEN(of_function)};
-    const struct fh_openai_chat_names call = {of_call, FH_LEN(of_call) - (l->whole ? 1 : 0)};
+    static const struct fh_openai_chat_names call = {of_call, FH_LEN(of_call)};
+    struct fh_path index_at = {.up = at, .key = of_call[4]};
     struct fh_path function_at = {.up = at, .key = of_call[2]};
     struct fh_path extra_at = {.up = at, .key = of_call[3]};
     yyjson_val *extra = fh_json_get(value, extra_at.key);
+    yyjson_val *index = fh_json_get(value, index_at.key);
 
     fh_openai_chat_keep(extras, l->out->arena, at, value, &call, l->whole);
     fh_openai_chat_keep(extras, l->out->arena, &function_at, fh_json_get(value, of_call[2]),
                         &inner, l->whole);
     if (extra != NULL && (l->whole || !yyjson_is_null(extra))) {
         fh_read_keep(&l->r, extras, &extra_at, extra)->repeats = signature_alone;
+    }
+    if (index != NULL && l->whole) { /* its place in the list says the same */
+        fh_read_keep(&l->r, extras, &index_at, index)->repeats = true;
     }
 }
 

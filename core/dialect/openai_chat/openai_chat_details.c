@@ -58,6 +58,38 @@ bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail, struct fh_
     return fh_eq(type, FH_LIT("reasoning.encrypted"));
 }
 
+/* Where Mistral's clients find what cannot be read: a reference to nothing. */
+static const struct fh_slice redacted_mark = FH_LIT_INIT("redacted_thinking");
+
+static bool is_redacted(yyjson_val *pieces)
+{
+    yyjson_val *ids = fh_json_get(yyjson_arr_get_first(pieces), FH_LIT("reference_ids"));
+
+    return fh_eq(fh_json_text(yyjson_arr_get_first(ids)), redacted_mark);
+}
+
+void fh_openai_chat_read_chunk(struct fh_openai_chat_detail *detail, struct fh_arena *arena,
+                               yyjson_val *chunk)
+{
+    yyjson_val *pieces = fh_json_get(chunk, FH_LIT("thinking"));
+    yyjson_arr_iter iter = yyjson_arr_iter_with(pieces);
+
+    *detail = (struct fh_openai_chat_detail){.kind = FH_BLOCK_THINKING};
+    detail->signature =
+        fh_seal_read(arena, FH_SIGNER_UNKNOWN, text_at(chunk, "signature"), &detail->signer);
+    if (is_redacted(pieces)) {
+        detail->kind = FH_BLOCK_REDACTED;
+        detail->data = detail->signature;
+        detail->signature = FH_NONE;
+        return;
+    }
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+        struct fh_slice parts[] = {detail->text, text_at(v, "text")};
+
+        detail->text = parts[0].len == 0 ? parts[1] : fh_concat(arena, parts, FH_LEN(parts));
+    }
+}
+
 struct fh_slice fh_openai_chat_call_signature(struct fh_arena *arena, yyjson_val *extra_content,
                                               enum fh_signer *signer, bool *alone)
 {
@@ -168,6 +200,20 @@ void fh_openai_chat_print_detail(struct fh_buf *out, const struct fh_openai_chat
     fh_buf_byte(out, '}');
 }
 
+static struct fh_openai_chat_detail detail_of(const struct fh_openai_chat_thought *t,
+                                              uint64_t index)
+{
+    struct fh_openai_chat_detail detail = {
+        .kind = t->redacted ? FH_BLOCK_REDACTED : FH_BLOCK_THINKING,
+        .signer = t->signer,
+        .text = fh_buf_slice(&t->text),
+        .index = index,
+    };
+
+    *(t->redacted ? &detail.data : &detail.signature) = fh_buf_slice(&t->signature);
+    return detail;
+}
+
 void fh_openai_chat_print_thoughts(struct fh_buf *out,
                                    const struct fh_openai_chat_thoughts *all)
 {
@@ -175,18 +221,46 @@ void fh_openai_chat_print_thoughts(struct fh_buf *out,
 
     fh_buf_byte(out, '[');
     for (const struct fh_openai_chat_thought *t = all->first; t != NULL; t = t->next) {
-        struct fh_openai_chat_detail detail = {
-            .kind = t->redacted ? FH_BLOCK_REDACTED : FH_BLOCK_THINKING,
-            .signer = t->signer,
-            .text = fh_buf_slice(&t->text),
-            .index = index,
-        };
+        struct fh_openai_chat_detail detail = detail_of(t, index);
 
-        *(t->redacted ? &detail.data : &detail.signature) = fh_buf_slice(&t->signature);
         fh_buf_append(out, index++ > 0 ? FH_LIT(",") : FH_NONE);
         fh_openai_chat_print_detail(out, &detail);
     }
     fh_buf_byte(out, ']');
+}
+
+void fh_openai_chat_print_chunk(struct fh_buf *out, const struct fh_openai_chat_detail *d,
+                                bool closed)
+{
+    bool redacted = d->kind == FH_BLOCK_REDACTED;
+    struct fh_slice signature = redacted ? d->data : d->signature;
+
+    fh_buf_append(out, FH_LIT("{\"type\":\"thinking\",\"thinking\":["));
+    if (redacted) {
+        fh_buf_append(out, FH_LIT("{\"type\":\"reference\",\"reference_ids\":["));
+        fh_json_quote(out, redacted_mark);
+        fh_buf_append(out, FH_LIT("]}"));
+    } else if (d->text.ptr != NULL) {
+        fh_buf_append(out, FH_LIT("{\"type\":\"text\",\"text\":"));
+        fh_json_quote(out, d->text);
+        fh_buf_byte(out, '}');
+    }
+    fh_buf_byte(out, ']');
+    if (signature.len > 0) {
+        fh_buf_append(out, FH_LIT(",\"signature\":"));
+        print_sealed(out, FH_SIGNER_UNKNOWN, d->signer, signature);
+    }
+    fh_buf_append(out, closed ? FH_LIT(",\"closed\":true}") : FH_LIT("}"));
+}
+
+void fh_openai_chat_print_chunks(struct fh_buf *out, const struct fh_openai_chat_thoughts *all)
+{
+    for (const struct fh_openai_chat_thought *t = all->first; t != NULL; t = t->next) {
+        struct fh_openai_chat_detail detail = detail_of(t, 0);
+
+        fh_buf_append(out, t == all->first ? FH_NONE : FH_LIT(","));
+        fh_openai_chat_print_chunk(out, &detail, true);
+    }
 }
 
 void fh_openai_chat_print_call_signature(struct fh_buf *out, const struct fh_event *event)

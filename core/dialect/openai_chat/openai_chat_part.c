@@ -42,9 +42,8 @@ static void take_url(struct fh_block *block)
                         : FH_SOURCE_URL;
 }
 
-/* read_url reads an object with a URL in it, or a bare string, as some clients have it. */
-static enum fh_rc read_url(struct fh_reader *r, void *into, const struct fh_path *at,
-                           yyjson_val *value)
+enum fh_rc fh_openai_chat_read_url(struct fh_reader *r, void *into, const struct fh_path *at,
+                                   yyjson_val *value)
 {
     static const struct fh_member members[] = {
         FH_MEMBER_NEEDED("url", TEXT, struct fh_block, data),
@@ -133,13 +132,13 @@ static const struct fh_member text_part[] = {
 };
 static const struct fh_member image_part[] = {
     FH_MEMBER_IGNORED("type"),
-    FH_MEMBER_NEEDED_BY("image_url", read_url),
+    FH_MEMBER_NEEDED_BY("image_url", fh_openai_chat_read_url),
     CACHED,
     BREAKPOINT,
 };
 static const struct fh_member video_part[] = {
     FH_MEMBER_IGNORED("type"),
-    FH_MEMBER_NEEDED_BY("video_url", read_url),
+    FH_MEMBER_NEEDED_BY("video_url", fh_openai_chat_read_url),
     CACHED,
 };
 static const struct fh_member audio_part[] = {

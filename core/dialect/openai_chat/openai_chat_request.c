@@ -25,8 +25,8 @@ static yyjson_val *beside(const struct fh_reader *r, const char *key)
     return fh_json_get(reading->root, fh_cstr(key));
 }
 
-static enum fh_rc read_messages(struct fh_reader *r, void *into, const struct fh_path *at,
-                                yyjson_val *value)
+enum fh_rc fh_openai_chat_read_messages(struct fh_reader *r, void *into,
+                                        const struct fh_path *at, yyjson_val *value)
 {
     return fh_read_list(r, into, at, value, fh_openai_chat_read_message);
 }
@@ -78,8 +78,8 @@ static enum fh_rc read_tool(struct fh_reader *r, void *into, const struct fh_pat
     return fh_read_object(r, &FH_SHAPE(members), tool, &tool->extras, at, value);
 }
 
-static enum fh_rc read_tools(struct fh_reader *r, void *into, const struct fh_path *at,
-                             yyjson_val *value)
+enum fh_rc fh_openai_chat_read_tools(struct fh_reader *r, void *into, const struct fh_path *at,
+                                     yyjson_val *value)
 {
     if (yyjson_is_arr(value) && yyjson_arr_size(value) == 0) {
         (void)fh_read_keep(r, &r->req->extras, at, value);
@@ -87,13 +87,13 @@ static enum fh_rc read_tools(struct fh_reader *r, void *into, const struct fh_pa
     return fh_read_list(r, into, at, value, read_tool);
 }
 
-static enum fh_rc read_tool_choice(struct fh_reader *r, void *into, const struct fh_path *at,
-                                   yyjson_val *value)
+enum fh_rc fh_openai_chat_read_tool_choice(struct fh_reader *r, void *into,
+                                           const struct fh_path *at, yyjson_val *value)
 {
     static const struct fh_slice words[] = {FH_LIT_INIT("auto"), FH_LIT_INIT("none"),
-                                            FH_LIT_INIT("required")};
+                                            FH_LIT_INIT("required"), FH_LIT_INIT("any")};
     static const enum fh_tool_choice meant[] = {FH_CHOICE_AUTO, FH_CHOICE_NONE, FH_CHOICE_ANY,
-                                                FH_CHOICE_OPAQUE};
+                                                FH_CHOICE_ANY, FH_CHOICE_OPAQUE};
     struct fh_chat_request *req = into;
     yyjson_val *function = fh_json_get(value, FH_LIT("function"));
     struct fh_slice name = fh_json_text(fh_json_get(function, FH_LIT("name")));
@@ -118,8 +118,8 @@ static enum fh_rc read_tool_choice(struct fh_reader *r, void *into, const struct
 
 /* ---- thinking ---- */
 
-static enum fh_rc read_effort(struct fh_reader *r, void *into, const struct fh_path *at,
-                              yyjson_val *value)
+enum fh_rc fh_openai_chat_read_effort(struct fh_reader *r, void *into, const struct fh_path *at,
+                                      yyjson_val *value)
 {
     struct fh_chat_request *req = into;
     size_t effort = fh_read_word(fh_openai_chat_efforts, FH_EFFORTS, fh_json_text(value));
@@ -211,8 +211,8 @@ static enum fh_rc read_json_schema(struct fh_reader *r, void *into, const struct
     return fh_read_object(r, &FH_SHAPE(members), req, &req->extras, at, value);
 }
 
-static enum fh_rc read_format(struct fh_reader *r, void *into, const struct fh_path *at,
-                              yyjson_val *value)
+enum fh_rc fh_openai_chat_read_format(struct fh_reader *r, void *into, const struct fh_path *at,
+                                      yyjson_val *value)
 {
     static const enum fh_format meant[] = {FH_FORMAT_TEXT, FH_FORMAT_JSON,
                                            FH_FORMAT_JSON_SCHEMA, FH_FORMAT_UNSET};
@@ -286,8 +286,8 @@ static enum fh_rc read_stop_text(struct fh_reader *r, void *into, const struct f
     return FH_OK;
 }
 
-static enum fh_rc read_stop(struct fh_reader *r, void *into, const struct fh_path *at,
-                            yyjson_val *value)
+enum fh_rc fh_openai_chat_read_stop(struct fh_reader *r, void *into, const struct fh_path *at,
+                                    yyjson_val *value)
 {
     struct fh_chat_request *req = into;
     size_t count = yyjson_is_str(value) ? 1 : yyjson_arr_size(value);
@@ -309,16 +309,16 @@ static enum fh_rc read_stop(struct fh_reader *r, void *into, const struct fh_pat
 
 static const struct fh_member body_members[] = {
     FH_MEMBER_NEEDED("model", TEXT, struct fh_chat_request, model),
-    FH_MEMBER_NEEDED_BY("messages", read_messages),
+    FH_MEMBER_NEEDED_BY("messages", fh_openai_chat_read_messages),
     FH_MEMBER_BY("max_tokens", read_old_max_tokens),
-    FH_MEMBER_BY("stop", read_stop),
+    FH_MEMBER_BY("stop", fh_openai_chat_read_stop),
     FIELD("stream", BOOL, stream),
     FH_MEMBER_BY("stream_options", read_stream_options),
-    FH_MEMBER_BY("tools", read_tools),
-    FH_MEMBER_BY("tool_choice", read_tool_choice),
+    FH_MEMBER_BY("tools", fh_openai_chat_read_tools),
+    FH_MEMBER_BY("tool_choice", fh_openai_chat_read_tool_choice),
     FIELD("parallel_tool_calls", FLAG, parallel_tools),
-    FH_MEMBER_BY("response_format", read_format),
-    FH_MEMBER_BY("reasoning_effort", read_effort),
+    FH_MEMBER_BY("response_format", fh_openai_chat_read_format),
+    FH_MEMBER_BY("reasoning_effort", fh_openai_chat_read_effort),
     FH_MEMBER_BY("thinking", read_thinking),
     FH_MEMBER_BY("reasoning", read_reasoning),
     FIELD("user", TEXT, user),

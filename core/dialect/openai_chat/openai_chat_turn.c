@@ -166,6 +166,13 @@ void fh_openai_chat_next_thought(struct fh_openai_chat_choice *choice, struct fh
     choice->thought = index;
 }
 
+void fh_openai_chat_end_thought(struct fh_openai_chat_choice *choice, struct fh_events *out)
+{
+    if (choice->said == FH_BLOCK_THINKING) {
+        stop_saying(choice, out);
+    }
+}
+
 enum fh_rc fh_openai_chat_think(struct fh_openai_chat_choice *choice, struct fh_events *out,
                                 const struct fh_openai_chat_detail *detail, bool text)
 {
@@ -235,13 +242,29 @@ struct fh_event *fh_openai_chat_cite(struct fh_openai_chat_choice *choice,
 
 bool fh_openai_chat_is_echo(const struct fh_event *event)
 {
-    bool beside = event->block == FH_BLOCK_REDACTED || event->block == FH_BLOCK_IMAGE ||
-                  event->block == FH_BLOCK_AUDIO;
-    bool elsewhere = event->kind == FH_EVENT_THINKING || event->kind == FH_EVENT_TEXT;
+    static const struct fh_slice kept[] = {FH_LIT_INIT("reasoning_details"),
+                                           FH_LIT_INIT("audio"), FH_LIT_INIT("content")};
+    bool says = event->kind == FH_EVENT_THINKING || event->kind == FH_EVENT_TEXT;
 
-    return event->kind == FH_EVENT_SIGNATURE || event->kind == FH_EVENT_DATA || beside ||
-           (elsewhere && (fh_eq(event->name, FH_LIT("reasoning_details")) ||
-                          fh_eq(event->name, FH_LIT("audio"))));
+    switch (event->block) {
+    case FH_BLOCK_REDACTED:
+    case FH_BLOCK_IMAGE:
+    case FH_BLOCK_AUDIO:
+        return true;
+    case FH_BLOCK_OPAQUE: /* a part of the content; custom calls are written by themselves */
+        return !fh_openai_chat_is_custom(event->raw);
+    case FH_BLOCK_TEXT:
+    case FH_BLOCK_DOCUMENT:
+    case FH_BLOCK_VIDEO:
+    case FH_BLOCK_THINKING:
+    case FH_BLOCK_TOOL_CALL:
+    case FH_BLOCK_TOOL_RESULT:
+    case FH_BLOCK_REFUSAL:
+    case FH_BLOCK_KINDS:
+        break;
+    }
+    return event->kind == FH_EVENT_SIGNATURE ||
+           (says && fh_read_word(kept, FH_LEN(kept), event->name) < FH_LEN(kept));
 }
 
 enum fh_rc fh_openai_chat_opaque(struct fh_openai_chat_choice *choice, struct fh_events *out,

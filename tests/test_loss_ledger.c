@@ -1,0 +1,236 @@
+/* test_loss_ledger.c: every row of the loss ledger, for every ordered pair of dialects: what the
+ * ledger says becomes of a field is what becomes of it.
+ *
+ * Each dialect brings a smallest body for each field that it can say, and no more than it needs:
+ * vectors/fields.tv for requests, vectors/fields_reply.tv for whole answers.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "story.h"
+
+#include "dialect/ledger.h"
+
+enum { FILES_MAX = 1 << 20 };
+
+/* A smallest body that says one field. */
+struct sample {
+    struct fh_slice body;
+};
+
+static struct sample samples[FH_DIALECTS][FH_FIELDS];
+
+static const char *const files[] = {"fields", "fields_reply"};
+
+static int field_of(struct fh_slice name)
+{
+    for (int field = 0; field < FH_FIELDS; field++) {
+        if (fh_eq(fh_field_row((enum fh_field)field)->name, name)) {
+            return field;
+        }
+    }
+    fail_msg("no field is called %.*s", FH_ARG(name));
+    return 0;
+}
+
+/* load_file reads `== field NAME: title` and the body below it, up to the next. */
+static void load_file(struct fh_arena *arena, enum fh_dialect_id id, const char *file)
+{
+    struct fh_slice text = FH_NONE;
+    struct fh_slice head = FH_NONE;
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "core/dialect/%.*s/vectors/%s.tv",
+                   FH_ARG(fh_dialect(id)->name), file);
+    tap_context("%s", path);
+    assert_true(tap_read_file(path, arena, &text));
+    text = fh_tail(text, fh_search(text, FH_LIT("== field ")));
+    while (fh_take(&text, FH_LIT("== field "))) {
+        assert_true(fh_split(&text, '\n', &head));
+        struct fh_slice name = fh_trim(fh_head(head, fh_find(head, ':')));
+        size_t end = fh_search(text, FH_LIT("\n== field "));
+
+        samples[id][field_of(name)].body = fh_head(text, end);
+        text = fh_tail(text, fh_min(end + 1, text.len));
+    }
+}
+
+/* matches says whether a pointer is of a pattern, or of something that the pattern's is part of. */
+static bool matches(struct fh_slice pointer, struct fh_slice pattern)
+{
+    struct fh_slice token = FH_NONE;
+    struct fh_slice want = FH_NONE;
+
+    while (fh_split(&pointer, '/', &token)) {
+        if (!fh_split(&pattern, '/', &want)) {
+            return false;
+        }
+        bool index = token.len > 0 && token.ptr[0] >= '0' && token.ptr[0] <= '9';
+
+        if (!fh_eq(token, want) && !(fh_eq(want, FH_LIT("#")) && index)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_reported(const struct fh_loss *loss, struct fh_slice pattern)
+{
+    for (uint32_t i = 0; i < fh_loss_listed(loss); i++) {
+        if (matches(loss->entry[i].pointer, pattern)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* stands says whether something stands at a pattern in a body. Recursion is by the pattern, ours. */
+static bool stands(yyjson_val *val, struct fh_slice pattern)
+{
+    struct fh_slice token = FH_NONE;
+
+    if (pattern.len == 0) {
+        return val != NULL;
+    }
+    pattern = fh_tail(pattern, 1);
+    token = fh_head(pattern, fh_find(pattern, '/'));
+    pattern = fh_tail(pattern, token.len);
+    if (!fh_eq(token, FH_LIT("#"))) {
+        return stands(fh_json_get(val, token), pattern);
+    }
+    yyjson_arr_iter iter = yyjson_arr_iter_with(val);
+
+    for (yyjson_val *item = NULL; (item = yyjson_arr_iter_next(&iter)) != NULL;) {
+        if (stands(item, pattern)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_arrival(const struct fh_ledger_row *row, struct fh_arena *arena,
+                          struct fh_slice body)
+{
+    yyjson_val *root = NULL;
+    struct fh_error why;
+
+    assert_int_equal(fh_json_parse(arena, body, &root, &why), FH_OK);
+    if (row->to.len > 0 && !stands(root, row->to)) {
+        fail_msg("%s: nothing stands at %.*s in %.*s", tap_where, FH_ARG(row->to),
+                 FH_ARG(body));
+    }
+}
+
+static void check_report(const struct fh_ledger_row *row, const struct fh_loss *loss)
+{
+    bool wanted = row->fate == FH_FATE_DROPPED || row->fate == FH_FATE_CHANGED;
+
+    if (is_reported(loss, row->from) != wanted) {
+        fail_msg("%s: %s, and %.*s is %sreported", tap_where, fh_fate_name(row->fate),
+                 FH_ARG(row->from), wanted ? "not " : "");
+    }
+}
+
+static void check_request(const struct fh_ledger_row *row, const struct fh_dialect *from,
+                          const struct fh_dialect *to)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(STORY_ARENA_MAX);
+    struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
+    bool sent =
+        story_translate(&out, arena, from, to, samples[from->id][row->field].body, loss);
+
+    if (sent != (row->fate != FH_FATE_REFUSED)) {
+        fail_msg("%s: %s, and got %.*s", tap_where, fh_fate_name(row->fate),
+                 FH_ARG(fh_buf_slice(&out)));
+    }
+    if (sent) {
+        check_report(row, loss);
+        check_arrival(row, arena, fh_buf_slice(&out));
+    }
+}
+
+static void check_reply(const struct fh_ledger_row *row, const struct fh_dialect *from,
+                        const struct fh_dialect *to)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(STORY_ARENA_MAX);
+    struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
+    struct fh_loss *loss = fh_new(arena, struct fh_loss);
+
+    story_reply(&out, arena, from, to, samples[from->id][row->field].body, loss);
+    check_report(row, loss);
+    check_arrival(row, arena, fh_buf_slice(&out));
+}
+
+/* walk visits each row of all ordered pairs in [first, end). */
+static unsigned walk(int first, int end,
+                     void (*check)(const struct fh_ledger_row *row,
+                                   const struct fh_dialect *from, const struct fh_dialect *to))
+{
+    unsigned rows = 0;
+
+    for (int pair = 0; pair < FH_DIALECTS * FH_DIALECTS; pair++) {
+        const struct fh_dialect *from = fh_dialect((enum fh_dialect_id)(pair / FH_DIALECTS));
+        const struct fh_dialect *to = fh_dialect((enum fh_dialect_id)(pair % FH_DIALECTS));
+        struct fh_ledger_row row;
+
+        for (int field = first; field < end && from != to; field++) {
+            if (!fh_ledger_row(from, to, (enum fh_field)field, &row)) {
+                continue;
+            }
+            tap_context("%.*s -> %.*s %.*s", FH_ARG(from->name), FH_ARG(to->name),
+                        FH_ARG(fh_field_row((enum fh_field)field)->name));
+            if (samples[from->id][field].body.len == 0) {
+                fail_msg("%s: %.*s says no sample of it", tap_where, FH_ARG(from->name));
+            }
+            check(&row, from, to);
+            rows++;
+        }
+    }
+    return rows;
+}
+
+static void test_every_row_of_requests(void **state)
+{
+    FH_UNUSED(state);
+    (void)printf("# %u rows\n", walk(0, FH_REQUEST_FIELDS, check_request));
+}
+
+static void test_every_row_of_answers(void **state)
+{
+    FH_UNUSED(state);
+    (void)printf("# %u rows\n", walk(FH_REQUEST_FIELDS, FH_FIELDS, check_reply));
+}
+
+static void test_the_page_is_up_to_date(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(STORY_ARENA_MAX);
+    struct fh_buf want = fh_buf_in_arena(arena, 1 << 23);
+    struct fh_slice page = FH_NONE;
+
+    FH_UNUSED(state);
+    fh_ledger_print(&want);
+    assert_true(tap_read_file("docs/translation.md", arena, &page));
+    if (!fh_eq(page, fh_buf_slice(&want))) {
+        fail_msg("docs/translation.md is behind: `freehold check --translation` prints it");
+    }
+}
+
+int main(void)
+{
+    static struct fh_arena *arena;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_row_of_requests),
+        cmocka_unit_test(test_every_row_of_answers),
+        cmocka_unit_test(test_the_page_is_up_to_date),
+    };
+
+    arena = fh_arena_new(FILES_MAX);
+    for (int id = 0; id < FH_DIALECTS; id++) {
+        for (size_t i = 0; i < FH_LEN(files); i++) {
+            load_file(arena, (enum fh_dialect_id)id, files[i]);
+        }
+    }
+    int failed = cmocka_run_group_tests_name("loss_ledger", tests, NULL, NULL);
+
+    fh_arena_free(&arena);
+    return failed;
+}
