@@ -165,8 +165,8 @@ static inline void fuzz_break_off(const struct fh_dialect *client, struct fh_buf
     }
 }
 
-/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan, to its end or
- * to where it breaks. */
+/* fuzz_run feeds a stream in pieces of `step` bytes through decoder, encoder and scan, to its
+ * end or to where it breaks. */
 static inline struct fuzz_stream fuzz_run(const struct fh_dialect *d, struct fh_arena *arena,
                                           struct fh_slice wire, size_t step)
 {

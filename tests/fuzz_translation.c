@@ -1,6 +1,6 @@
-/* fuzz_translation.c: what one dialect decodes and the ledgers settle, another one can write, and what
- * it wrote it can read again. The first byte picks the source, the second the target, the third the
- * cut; the rest is a request, an answer and a stream of the source.
+/* fuzz_translation.c: what one dialect decodes and the ledgers settle, another one can write,
+ * and what it wrote it can read again. The first byte picks the source, the second the target,
+ * the third the cut; the rest is a request, an answer and a stream of the source.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz_dialect.h"
 
@@ -115,8 +115,8 @@ static void pass(struct passage *p, const struct fh_frame *wire)
     p->failed = p->failed || (broken && !p->ended);
 }
 
-/* translated is the target's stream, up to the end of the source's or to where it broke. What follows
- * the end is nobody's. */
+/* translated is the target's stream, up to the end of the source's or to where it broke. What
+ * follows the end is nobody's. */
 static struct passage translated(const struct way *way, struct fh_slice wire, size_t step)
 {
     const struct fh_reply_frame frame = fuzz_frame(way->to);

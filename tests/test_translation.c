@@ -1,5 +1,5 @@
-/* test_translation.c: pairs of dialects: what becomes of a request, an answer, a stream and an error,
- * and what is reported as lost. The cases are in tests/pairs:
+/* test_translation.c: pairs of dialects: what becomes of a request, an answer, a stream and an
+ * error, and what is reported as lost. The cases are in tests/pairs:
  *
  *     == request from A to B: title              the provider's body
  *     == request from A to B and back: title     the body that a client of A would have sent

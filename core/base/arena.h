@@ -54,8 +54,8 @@ void *fh_arena_grow(struct fh_arena *arena, void *old, size_t old_size, size_t s
 FH_NODISCARD void *fh_arena_resize(struct fh_arena *arena, void *old, size_t old_size,
                                    size_t size);
 
-/* fh_arena_shrink gives back the end of the last piece given out, of which `kept` bytes stay. It does
- * nothing when `piece` is not the last. */
+/* fh_arena_shrink gives back the end of the last piece given out, of which `kept` bytes stay.
+ * It does nothing when `piece` is not the last. */
 void fh_arena_shrink(struct fh_arena *arena, void *piece, size_t size, size_t kept);
 
 /* fh_arena_used is the sum of what was asked for since the last reset. */

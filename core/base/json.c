@@ -47,8 +47,9 @@ static void no_free(void *ctx, void *ptr)
     FH_UNUSED(ptr);
 }
 
-/* give_back shrinks a document to what is in it: yyjson guesses how many values a text has, and makes
- * room for far more than a text of long strings needs. The document is the last piece it asked for. */
+/* give_back shrinks a document to what is in it: yyjson guesses how many values a text has, and
+ * makes room for far more than a text of long strings needs. The document is the last piece it
+ * asked for. */
 static void give_back(const struct capped *capped, yyjson_doc *doc)
 {
     const uint8_t *end = (const uint8_t *)unsafe_yyjson_get_next(yyjson_doc_get_root(doc));
@@ -95,9 +96,9 @@ yyjson_mut_doc *fh_json_new(struct fh_arena *arena)
     return doc;
 }
 
-/* Text is printed where it belongs, at the end of the buffer: it may be most of what there is. The
- * printer asks for more than it needs in the end; where that would pass the buffer's max, the text is
- * printed aside first. */
+/* Text is printed where it belongs, at the end of the buffer: it may be most of what there is.
+ * The printer asks for more than it needs in the end; where that would pass the buffer's max,
+ * the text is printed aside first. */
 static void *end_malloc(void *ctx, size_t size)
 {
     return fh_buf_reserve(ctx, size);

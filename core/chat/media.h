@@ -3,9 +3,9 @@
  *
  *     data:image/png;base64,iVBORw0…   ◀──▶   "image/png" and "iVBORw0…"
  *
- * Some dialects have a URL where others have a type and base64 beside each other. Only the form above
- * is parted (RFC 2397 knows others, nobody sends them), so what was parted and put together again
- * is what it was.
+ * Some dialects have a URL where others have a type and base64 beside each other. Only the form
+ * above is parted (RFC 2397 knows others, nobody sends them), so what was parted and put
+ * together again is what it was.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

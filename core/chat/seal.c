@@ -53,3 +53,8 @@ struct fh_slice fh_seal_read(struct fh_arena *arena, enum fh_signer home, struct
     }
     return text;
 }
+
+bool fh_seal_maybe_in(struct fh_slice json)
+{
+    return fh_contains(json, FH_LIT("\"Zmgx"));
+}

@@ -35,3 +35,8 @@ void fh_seal_write(struct fh_buf *out, enum fh_signer home, enum fh_signer signe
  */
 struct fh_slice fh_seal_read(struct fh_arena *arena, enum fh_signer home, struct fh_slice text,
                              enum fh_signer *signer);
+
+/* fh_seal_maybe_in says whether a JSON text may have sealed signatures in it: then it cannot go
+ * to a provider as it is. It looks for how a seal begins, and may be wrong about what only
+ * looks so. */
+FH_NODISCARD bool fh_seal_maybe_in(struct fh_slice json);

@@ -164,6 +164,21 @@ static void test_breakpoints_are_what_they_were(void **state)
     }
 }
 
+static void test_seals_are_found_in_bodies(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 16);
+    struct fh_buf body = fh_buf_in_arena(arena, 1024);
+
+    FH_UNUSED(state);
+    for (int signer = 0; signer < FH_SIGNERS; signer++) {
+        fh_buf_clear(&body);
+        fh_buf_append(&body, FH_LIT("{\"signature\": \""));
+        fh_seal_write(&body, FH_SIGNER_CLAUDE, (enum fh_signer)signer, FH_LIT("EqQB"));
+        fh_buf_append(&body, FH_LIT("\"}"));
+        assert_int_equal(fh_seal_maybe_in(fh_buf_slice(&body)), signer != FH_SIGNER_CLAUDE);
+    }
+}
+
 static void test_what_is_shown_ends_with_a_character(void **state)
 {
     FH_UNUSED(state);
@@ -198,7 +213,8 @@ static void test_openapi_is_said_as_json_schema(void **state)
          "\"minItems\":\"2\",\"maxItems\":3,\"minLength\":\"x\"}",
          "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
          "\"minItems\":2,\"maxItems\":3,\"minLength\":\"x\"}"},
-        {"{\"type\":\"TYPE_UNSPECIFIED\",\"format\":\"enum\",\"example\":{\"type\":\"STRING\"}}",
+        {"{\"type\":\"TYPE_UNSPECIFIED\",\"format\":\"enum\",\"example\":{\"type\":\"STRING\"}"
+         "}",
          "{\"examples\":[{\"type\":\"STRING\"}]}"},
         {"{\"type\":\"STRING\",\"format\":\"date-time\",\"propertyOrdering\":[\"a\"]}",
          "{\"type\":\"string\",\"format\":\"date-time\"}"},
@@ -308,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_data_urls_are_parted_and_put_together),
         cmocka_unit_test(test_breakpoints_are_what_they_were),
         cmocka_unit_test(test_what_is_shown_ends_with_a_character),
+        cmocka_unit_test(test_seals_are_found_in_bodies),
         cmocka_unit_test(test_openapi_is_said_as_json_schema),
         cmocka_unit_test(test_openapi_of_any_depth),
         cmocka_unit_test(test_turns_in_pieces_are_joined),

@@ -87,9 +87,10 @@ static bool chat_place(struct fh_exchange *x)
         return false;
     }
     x->provider = x->call.call == CALL_NATIVE ? x->client : fh_dialect(x->chat->dialect);
-    /* a list has its brackets: it is made anew even of the same dialect */
-    x->passes =
-        x->provider == x->client && !fh_x_helps_call(x) && x->call.framing != FH_FRAMING_LIST;
+    /* a list has its brackets, and another model's signatures mean nothing to this one: then it is
+     * made anew even of the same dialect */
+    x->passes = x->provider == x->client && !fh_x_helps_call(x) &&
+                x->call.framing != FH_FRAMING_LIST && !fh_seal_maybe_in(x->body);
     return true;
 }
 

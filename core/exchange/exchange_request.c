@@ -346,6 +346,9 @@ static enum fh_rc encode(struct fh_exchange *x, struct fh_chat_request *req,
     if (x->client != x->provider) {
         FH_TRY(fh_settle(&s, req, why));
     }
+    if (fh_x_target(x)->provider->call_prefix.len > 0) { /* ours, and no loss of the client's */
+        help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
+    }
     if (x->call.call != CALL_COUNT || x->provider->wrap_count == NULL) {
         return x->provider->encode_request(out, x->work, req, x->loss, why);
     }
@@ -378,9 +381,6 @@ static enum fh_rc translate(struct fh_exchange *x)
         req->betas = x->betas;
         x->usage_asked = req->include_usage == 1;
         x->frame.request = req;
-        if (fh_x_target(x)->provider->call_prefix.len > 0) {
-            help_call(req, x->work, fh_x_target(x)->provider->call_prefix);
-        }
         rc = encode(x, req, &why);
     }
     if (rc != FH_OK) {

@@ -356,8 +356,7 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
         assert_true(sh->head);
         fh_buf_append(&sh->client, want->bytes);
         /* what is settled is settled before the client has its last byte */
-        assert_true(!sh->sent || sh->settled ||
-                    (int64_t)sh->client.len != sh->content_length);
+        assert_true(!sh->sent || sh->settled || (int64_t)sh->client.len != sh->content_length);
         break;
     case FH_WANT_END:
         note(sh, "end%s; ", want->clean ? "" : " broken");
@@ -656,6 +655,25 @@ static const struct row rows[] = {
      .want = "intent 1 oai/u; send +call; settle ok 200 12+7; head 200 x-freehold-attempts=1; "
              "keep; "
              "end; \n*Hello*"},
+    {.name = "the help is no loss of a client's of another dialect",
+     .targets = "H",
+     .body = "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":"
+             "\"hi\"}],\"tools\":[{\"name\":\"f\",\"input_schema\":{}}],\"tool_choice\":{"
+             "\"type\":\"any\"}}",
+     .attempt = {{.json = O_REPLY}},
+     .want = "intent 1 oai/u; send +call; settle ok 200 12+7; head 200 x-freehold-attempts=1; "
+             "keep; end; \n*Hello*"},
+    {.name = "what another model signed is not sent to this one",
+     .targets = "A",
+     .body =
+         "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":"
+         "\"hi\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":"
+         "\"\","
+         "\"signature\":\"ZmgxOmdlbWluaTp4\"},{\"type\":\"text\",\"text\":\"a\"}]},{\"role\":"
+         "\"user\",\"content\":\"and?\"}]}",
+     .attempt = {{.json = A_REPLY}},
+     .want = SENT_A "settle ok 200 12+7; head 200 x-freehold-attempts=1 "
+                    "x-freehold-dropped=/messages/1/content/0; keep; end; \n*Hello*"},
     {.name = "a free choice passes as it is",
      .path = OPENAI,
      .targets = "H",

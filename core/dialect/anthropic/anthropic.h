@@ -76,7 +76,8 @@ void fh_anthropic_fill_usage(yyjson_mut_doc *doc, yyjson_mut_val *out,
  * none; then `fault` is as it was. */
 FH_NODISCARD bool fh_anthropic_read_fault(struct fh_fault *fault, yyjson_val *root);
 
-/* fh_anthropic_read_exception reads what breaks off a stream of events with a framing of its own. */
+/* fh_anthropic_read_exception reads what breaks off a stream of events with a framing of its
+ * own. */
 void fh_anthropic_read_exception(struct fh_fault *fault, struct fh_arena *arena,
                                  const struct fh_frame *wire);
 
@@ -110,8 +111,8 @@ void fh_anthropic_add_thinking(struct fh_writer *w, yyjson_mut_val *root,
 /* fh_anthropic_lose reports a value that does not fit, by its place in the source. */
 void fh_anthropic_lose(struct fh_writer *w, enum fh_field field, const char *why);
 
-/* fh_anthropic_last_cacheable finds the block that a breakpoint for the whole request is put behind;
- * NULL when there is none. */
+/* fh_anthropic_last_cacheable finds the block that a breakpoint for the whole request is put
+ * behind; NULL when there is none. */
 struct fh_block *fh_anthropic_last_cacheable(const struct fh_chat_request *req);
 
 /* fh_anthropic_open_block pushes the BLOCK_START of a reply's `block`, and what it says at once:

@@ -1,5 +1,5 @@
-/* anthropic_content_in.c: what stands in a `content` or `system`, block by block. A table for each type
- * says which member goes where.
+/* anthropic_content_in.c: what stands in a `content` or `system`, block by block. A table for
+ * each type says which member goes where.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/breakpoint.h"
 #include "chat/read.h"

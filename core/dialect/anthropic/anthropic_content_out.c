@@ -107,8 +107,8 @@ static void end_block(struct fh_writer *w, yyjson_mut_val *obj, const struct fh_
     }
 }
 
-/* is_foreign: the API does not take what another provider's model signed; the ledger has seen to it,
- * but for a conversation in our own dialect that was with such a model before. */
+/* is_foreign: the API does not take what another provider's model signed; the ledger has seen
+ * to it, but for a conversation in our own dialect that was with such a model before. */
 static bool is_foreign(struct fh_writer *w, const struct fh_block *block)
 {
     bool foreign = (block->signature.len > 0 || block->kind == FH_BLOCK_REDACTED) &&

@@ -1,8 +1,8 @@
 /* anthropic_request_out.c: a request of any dialect as a body for Anthropic's API.
  *
- * Of our own dialect everything goes back where it was. Of another one the ledger has taken out what
- * cannot be said; here instructions at the start become the top-level `system`, and tool messages
- * become blocks of a user message.
+ * Of our own dialect everything goes back where it was. Of another one the ledger has taken out
+ * what cannot be said; here instructions at the start become the top-level `system`, and tool
+ * messages become blocks of a user message.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/breakpoint.h"

@@ -3,10 +3,10 @@
  *     block 0 ──▶ open ──▶ written as it comes
  *     block 1 ──▶ waiting, with what was said in it, until block 0 closes
  *
- * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it likes), one
- * is open and the others wait; what may wait is bounded. A call of another dialect waits until
- * something is said in it: its signature belongs into its start. The stop reason waits, too: OpenAI
- * tells usage after it, and message_delta has both.
+ * Blocks do not overlap here. Where a provider's do (OpenAI streams parallel calls as it
+ * likes), one is open and the others wait; what may wait is bounded. A call of another dialect
+ * waits until something is said in it: its signature belongs into its start. The stop reason
+ * waits, too: OpenAI tells usage after it, and message_delta has both.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"

@@ -1,5 +1,5 @@
-/* anthropic_thinking_out.c: how much a model shall think and say: numbers that depend on one another
- * here, and elsewhere do not.
+/* anthropic_thinking_out.c: how much a model shall think and say: numbers that depend on one
+ * another here, and elsewhere do not.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"
 
