@@ -17,16 +17,20 @@ static const struct {
     const char *key;
     enum holds holds;
 } inner[] = {
-    {"properties", HOLDS_NAMED},    {"items", HOLDS_SCHEMA},
-    {"anyOf", HOLDS_SCHEMAS},       {"oneOf", HOLDS_SCHEMAS},
-    {"allOf", HOLDS_SCHEMAS},       {"prefixItems", HOLDS_SCHEMAS},
-    {"$defs", HOLDS_NAMED},         {"additionalProperties", HOLDS_SCHEMA},
+    {"properties", HOLDS_NAMED},
+    {"items", HOLDS_SCHEMA},
+    {"anyOf", HOLDS_SCHEMAS},
+    {"oneOf", HOLDS_SCHEMAS},
+    {"allOf", HOLDS_SCHEMAS},
+    {"prefixItems", HOLDS_SCHEMAS},
+    {"$defs", HOLDS_NAMED},
+    {"additionalProperties", HOLDS_SCHEMA},
     {"patternProperties", HOLDS_NAMED},
 };
 
 /* Protocol buffers write 64-bit numbers as strings. */
-static const char *const counts[] = {"minItems",      "maxItems",      "minLength",
-                                     "maxLength",     "minProperties", "maxProperties"};
+static const char *const counts[] = {"minItems",  "maxItems",      "minLength",
+                                     "maxLength", "minProperties", "maxProperties"};
 
 /* A schema that waits to be looked at. */
 struct waiting {
@@ -190,5 +194,5 @@ yyjson_val *fh_openapi_schema(struct fh_arena *arena, yyjson_val *schema)
     }
     fh_json_append(&text, arena, root);
     return fh_json_parse(arena, fh_buf_slice(&text), &changed, &error) == FH_OK ? changed
-                                                                               : NULL;
+                                                                                : NULL;
 }

@@ -4,8 +4,8 @@
  *     {"type": "STRING", "nullable": true, "maxLength": "9"}
  *     ──▶  {"type": ["string", "null"], "maxLength": 9}
  *
- * Every other dialect takes JSON Schema. A schema that has nothing of OpenAPI's own is left as it is,
- * so a client that writes JSON Schema where OpenAPI's subset belongs (many do) loses nothing.
+ * Every other dialect takes JSON Schema. A schema that has nothing of OpenAPI's own is left as it
+ * is, so a client that writes JSON Schema where OpenAPI's subset belongs (many do) loses nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

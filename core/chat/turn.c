@@ -7,14 +7,14 @@ struct turn {
     struct fh_arena *arena;
     struct fh_message *message;
     struct fh_buf text;
-    bool open; /* the last block's text is in `text` */
+    struct fh_block *open; /* whose text is in `text`; NULL: nobody's */
 };
 
 static void close_text(struct turn *t)
 {
-    if (t->open) {
-        t->message->content.last->text = fh_buf_slice(&t->text);
-        t->open = false;
+    if (t->open != NULL) {
+        t->open->text = fh_buf_slice(&t->text);
+        t->open = NULL;
     }
 }
 
@@ -35,10 +35,10 @@ static void add_text(struct turn *t, const struct fh_block *more)
 {
     struct fh_block *block = t->message->content.last;
 
-    if (!t->open) {
+    if (t->open == NULL) {
         t->text = fh_buf_in_arena(t->arena, SIZE_MAX / 4);
         fh_buf_append(&t->text, block->text);
-        t->open = true;
+        t->open = block;
     }
     fh_buf_append(&t->text, more->text);
     block->signature = more->signature;

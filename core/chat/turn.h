@@ -4,9 +4,10 @@
  *     [thinking "Let"] [thinking " me"] [thinking "" signed] [text "Hel"] [text "lo"]
  *     ──▶  [thinking "Let me" signed, text "Hello"]
  *
- * Google's SDKs keep a conversation as the chunks of the stream that it was: each a message of its
- * own, and hundreds to a turn. Their dialect means one turn by it (fh_message.goes_on). Others would
- * read hundreds of answers in a row; and a signature is of the whole thinking, not of its last piece.
+ * Google's SDKs keep a conversation as the chunks of the stream that it was: each a message of
+ * its own, and hundreds to a turn. Their dialect means one turn by it (fh_message.goes_on).
+ * Others would read hundreds of answers in a row; and a signature is of the whole thinking, not
+ * of its last piece.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

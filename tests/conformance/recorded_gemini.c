@@ -1,6 +1,7 @@
 /* recorded_gemini.c: what Google's API and its clients really said, decoded and re-encoded: every
- * leaf must come back with its value. Streams are compared by what an accumulator, which knows nothing
- * of our codec, makes of both. Keys are compared without regard to camelCase or snake_case.
+ * leaf must come back with its value. Streams are compared by what an accumulator, which knows
+ * nothing of our codec, makes of both. Keys are compared without regard to camelCase or
+ * snake_case.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "recorded.h"
 #include "tap.h"

@@ -422,13 +422,13 @@ bool fh_bedrock_read_cache(yyjson_val *point, enum fh_cache *cache)
     return true;
 }
 
-/* take_call_signature: a thought without words that another family's model signed, right behind a
- * call, is what we made of the call's own signature for a client that has no place for one. */
+/* take_call_signature: a thought without words that Gemini signed, right behind a call, is what we
+ * made of the call's own signature, for a client that has no place for one. Others sign no calls. */
 static bool take_call_signature(struct fh_block *call, const struct fh_block *thought)
 {
     if (call == NULL || call->kind != FH_BLOCK_TOOL_CALL || call->signature.len > 0 ||
         thought->kind != FH_BLOCK_THINKING || thought->text.len > 0 ||
-        thought->signer == FH_SIGNER_CLAUDE || thought->extras.first != NULL) {
+        thought->signer != FH_SIGNER_GEMINI || thought->extras.first != NULL) {
         return false;
     }
     call->signature = thought->signature;

@@ -342,8 +342,9 @@ static enum fh_rc read_paths(struct fh_reader *r, void *into, const struct fh_pa
     return FH_OK;
 }
 
+/* A prompt that Amazon keeps needs no messages; but nobody else has it. */
 static const struct fh_member top_members[] = {
-    FH_MEMBER_BY("messages", read_messages),
+    FH_MEMBER_NEEDED_BY("messages", read_messages),
     FH_MEMBER_BY("system", read_system),
     FH_MEMBER_BY("inferenceConfig", read_inference),
     FH_MEMBER_BY("toolConfig", read_tool_config),

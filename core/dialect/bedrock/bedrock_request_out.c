@@ -131,12 +131,8 @@ static enum fh_rc write_turn(struct fh_bedrock_pen *pen, yyjson_mut_val *message
 static enum fh_rc write_messages(struct fh_bedrock_pen *pen, yyjson_mut_val *root,
                                  const struct fh_message *message)
 {
-    yyjson_mut_val *messages = NULL;
+    yyjson_mut_val *messages = yyjson_mut_obj_add_arr(pen->w.doc, root, "messages");
 
-    if (pen->w.ours && message == NULL) {
-        return FH_OK; /* a prompt that Amazon keeps has messages of its own */
-    }
-    messages = yyjson_mut_obj_add_arr(pen->w.doc, root, "messages");
     for (; pen->w.ours && message != NULL; message = message->next) {
         FH_TRY(write_own(pen, messages, message));
     }

@@ -42,7 +42,8 @@ struct fh_slice fh_gemini_call_id(struct fh_arena *arena, struct fh_slice own, u
 
     fh_buf_append(&id, FH_LIT("call_"));
     own = fh_head(own, fh_min(own.len, ID_OWN_MAX));
-    for (size_t i = 0; i < own.len; i++) { /* names may have dots and colons, ids elsewhere not */
+    for (size_t i = 0; i < own.len;
+         i++) { /* names may have dots and colons, ids elsewhere not */
         bool plain = (own.ptr[i] >= 'a' && own.ptr[i] <= 'z') ||
                      (own.ptr[i] >= 'A' && own.ptr[i] <= 'Z') ||
                      (own.ptr[i] >= '0' && own.ptr[i] <= '9') || own.ptr[i] == '-';

@@ -68,7 +68,8 @@ struct fh_gemini_call {
     struct fh_slice name, id;
 };
 
-/* Calls of one turn that are looked through for an answer without an id. Nobody calls more at once. */
+/* Calls of one turn that are looked through for an answer without an id. Nobody calls more at
+ * once. */
 enum { FH_GEMINI_CALLS_MAX = 256 };
 
 /* struct fh_reader's `own` */
@@ -200,11 +201,13 @@ struct fh_gemini_said {
 /* fh_gemini_begin_said takes what a BLOCK_START says. */
 void fh_gemini_begin_said(struct fh_gemini_said *said, const struct fh_event *start);
 
-/* fh_gemini_write_part adds a part to `parts`; what was said is borrowed until the tree is printed. */
+/* fh_gemini_write_part adds a part to `parts`; what was said is borrowed until the tree is
+ * printed. */
 void fh_gemini_write_part(struct fh_writer *w, yyjson_mut_val *parts,
                           const struct fh_gemini_said *said);
 
-/* fh_gemini_is_signature says whether a block is nothing but the signature of the part before it. */
+/* fh_gemini_is_signature says whether a block is nothing but the signature of the part before it.
+ * */
 bool fh_gemini_is_signature(const struct fh_gemini_said *said);
 
 /* What an answer, or a chunk, is written to. */
@@ -220,18 +223,19 @@ struct fh_gemini_page fh_gemini_page(struct fh_arena *scratch, struct fh_loss *l
  * list. */
 void fh_gemini_candidate(struct fh_gemini_page *page, uint32_t choice);
 
-/* fh_gemini_write_beside puts extras of an event to where they stood: into the answer, the candidate
- * or its last part. */
+/* fh_gemini_write_beside puts extras of an event to where they stood: into the answer, the
+ * candidate or its last part. */
 void fh_gemini_write_beside(struct fh_gemini_page *page, const struct fh_extras *extras);
 
-/* fh_gemini_write_finish writes why a candidate ended; nothing of one that there never was since the
- * prompt was blocked (fh_gemini_is_blocked). */
+/* fh_gemini_write_finish writes why a candidate ended; nothing of one that there never was since
+ * the prompt was blocked (fh_gemini_is_blocked). */
 void fh_gemini_write_finish(struct fh_gemini_page *page, const struct fh_event *finish,
                             bool refused);
 bool fh_gemini_is_blocked(const struct fh_event *finish);
 
 /* fh_gemini_write_name says whose answer it is: at the end of each answer and chunk. */
-void fh_gemini_write_name(struct fh_gemini_page *page, struct fh_slice model, struct fh_slice id);
+void fh_gemini_write_name(struct fh_gemini_page *page, struct fh_slice model,
+                          struct fh_slice id);
 
 /* ---- errors ---- */
 

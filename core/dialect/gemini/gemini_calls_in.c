@@ -1,7 +1,8 @@
 /* gemini_calls_in.c: function calls, their answers, and data in parts.
  *
- * Ids are optional here and needed elsewhere. A call without one gets one from its name and how many
- * were made up before; an answer without one is that of the oldest call of its name that waits.
+ * Ids are optional here and needed elsewhere. A call without one gets one from its name and how
+ * many were made up before; an answer without one is that of the oldest call of its name that
+ * waits.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
@@ -35,7 +36,8 @@ static void wait_for_answer(struct fh_reader *r, const struct fh_block *call)
     reading->count++;
 }
 
-/* take_call takes the call that an answer is of off the list: by id, if it has one, else by name. */
+/* take_call takes the call that an answer is of off the list: by id, if it has one, else by name.
+ * */
 static bool take_call(struct fh_reader *r, const struct fh_block *answer, struct fh_slice *id)
 {
     struct fh_gemini_reading *reading = r->own;
@@ -96,8 +98,8 @@ struct response {
     yyjson_val *object, *parts;
 };
 
-/* add_answer says what a response object holds. Google's clients write {"result": …}, and {"error": …}
- * when the tool failed; what has any other form is JSON as it is. */
+/* add_answer says what a response object holds. Google's clients write {"result": …}, and
+ * {"error": …} when the tool failed; what has any other form is JSON as it is. */
 static void add_answer(struct fh_reader *r, struct fh_block *block, const struct fh_path *at,
                        yyjson_val *object)
 {
@@ -252,8 +254,8 @@ enum fh_rc fh_gemini_add_media(struct fh_reader *r, struct fh_blocks *list,
     if (block->data.ptr == NULL || (block->media_type.ptr == NULL && !is_file) ||
         (block->kind == FH_BLOCK_AUDIO && is_file)) {
         /* nobody else would know what to make of it */
-        *block = (struct fh_block){
-            .kind = FH_BLOCK_OPAQUE, .raw = part, .pointer = block->pointer};
+        *block =
+            (struct fh_block){.kind = FH_BLOCK_OPAQUE, .raw = part, .pointer = block->pointer};
     }
     return FH_OK;
 }

@@ -38,8 +38,9 @@ static size_t count_calls(const struct fh_chat_request *req, struct fh_gemini_na
     return count;
 }
 
-/* name_of finds the function that an answer is of. An id that several calls have (some clients count
- * anew in each turn) nearly always names the same function; else the last one is as good as any. */
+/* name_of finds the function that an answer is of. An id that several calls have (some clients
+ * count anew in each turn) nearly always names the same function; else the last one is as good as
+ * any. */
 static struct fh_slice name_of(struct fh_gemini_writer *g, struct fh_slice id)
 {
     if (g->calls == NULL) {

@@ -1,8 +1,9 @@
 /* gemini_contents_in.c: contents and their parts become messages and blocks.
  *
- * A signature stands beside any part. Of a thought or a call it is a field of the block; of any other
- * part it becomes a block of its own behind it, thinking without words, since that is what other
- * dialects have a place for. The two have one pointer: so it is known where it goes back to.
+ * A signature stands beside any part. Of a thought or a call it is a field of the block; of any
+ * other part it becomes a block of its own behind it, thinking without words, since that is what
+ * other dialects have a place for. The two have one pointer: so it is known where it goes back
+ * to.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -36,8 +37,8 @@ static void sign(struct fh_reader *r, struct fh_block *block, struct fh_slice si
         return;
     }
     struct fh_slice data = fh_seal_read(r->arena, FH_SIGNER_GEMINI, signature, &block->signer);
-    bool redacted = block->signer != FH_SIGNER_GEMINI &&
-                    fh_take(&data, FH_LIT(FH_GEMINI_REDACTED));
+    bool redacted =
+        block->signer != FH_SIGNER_GEMINI && fh_take(&data, FH_LIT(FH_GEMINI_REDACTED));
 
     if (redacted && block->kind == FH_BLOCK_THINKING) {
         block->kind = FH_BLOCK_REDACTED;
@@ -73,9 +74,8 @@ static enum fh_rc add_data(struct fh_reader *r, struct fh_blocks *list,
                                        &response, part->response);
     }
     yyjson_val *data = part->inline_data != NULL ? part->inline_data : part->file_data;
-    struct fh_path place = {.up = at,
-                            .key = part->inline_data != NULL ? FH_LIT("inlineData")
-                                                             : FH_LIT("fileData")};
+    struct fh_path place = {
+        .up = at, .key = part->inline_data != NULL ? FH_LIT("inlineData") : FH_LIT("fileData")};
 
     return fh_gemini_add_media(r, list, &place, data, value);
 }

@@ -13,7 +13,7 @@ static const char system_place[] = "/systemInstruction/parts/#";
 struct parts {
     struct fh_gemini_writer *g;
     yyjson_mut_val *list;
-    const char *place; /* of a part, for extras */
+    const char *place;  /* of a part, for extras */
     bool unsigned_call; /* the next call has to say that it is not signed */
 };
 
@@ -26,7 +26,8 @@ static void write_text(struct parts *p, const struct fh_block *block)
 {
     struct fh_writer *w = &p->g->w;
 
-    if (block->text.len > 0 || w->ours) { /* Google refuses empty text, and says nothing by it */
+    if (block->text.len > 0 ||
+        w->ours) { /* Google refuses empty text, and says nothing by it */
         yyjson_mut_val *part = add_part(p);
 
         fh_write_text(w, part, "text", block->text);
@@ -180,9 +181,9 @@ static enum fh_rc write_blocks(struct parts *p, const struct fh_blocks *blocks)
     return FH_OK;
 }
 
-/* write_given writes the images and documents that tools gave, behind all of their answers: Google
- * counts that each call of the turn before is answered, and models before Gemini 3 take them nowhere
- * else. */
+/* write_given writes the images and documents that tools gave, behind all of their answers:
+ * Google counts that each call of the turn before is answered, and models before Gemini 3 take
+ * them nowhere else. */
 static void write_given(struct parts *p, const struct fh_blocks *blocks)
 {
     for (const struct fh_block *block = blocks->first; block != NULL; block = block->next) {

@@ -78,8 +78,8 @@ void fh_gemini_read_fault(struct fh_fault *fault, yyjson_val *error)
         fault->status == 0) {
         fault->status = (uint16_t)code;
     }
-    fault->kind = fault->status == 0 ? FH_REFUSE_UPSTREAM_FAILED
-                                     : fh_refusal_of_status(fault->status);
+    fault->kind =
+        fault->status == 0 ? FH_REFUSE_UPSTREAM_FAILED : fh_refusal_of_status(fault->status);
     (void)!kind_of(status, &fault->kind);
     fault->type = status;
     fault->message = message.len > 0 ? message : FH_LIT("the provider gave no reason");

@@ -3,5 +3,5 @@
 #include "dialect/gemini/gemini.h"
 
 #define LEDGER "dialect/gemini/gemini_ledger.def"
-#define CELLS fh_gemini_cells
+#define CELLS  fh_gemini_cells
 #include "chat/cells.inc"

@@ -64,8 +64,8 @@ enum fh_rc fh_gemini_unwrap_count(struct fh_slice *chat, struct fh_arena *arena,
     if (inner.ptr != NULL && at[2].value.ptr != NULL) {
         *why = (struct fh_complaint){
             .kind = FH_REFUSE_BAD_REQUEST,
-            .message = FH_LIT(
-                "the body has both contents and generateContentRequest; one is right"),
+            .message =
+                FH_LIT("the body has both contents and generateContentRequest; one is right"),
             .pointer = FH_LIT("/generateContentRequest")};
         return FH_E_CONFLICT;
     }
@@ -73,14 +73,14 @@ enum fh_rc fh_gemini_unwrap_count(struct fh_slice *chat, struct fh_arena *arena,
     return FH_OK;
 }
 
-/* wrap_count: Google's own API counts `contents`, or a generateContentRequest that names its model;
- * Vertex knows no generateContentRequest. What both take is contents: so instructions are counted as
- * what a user says, and declarations of tools as their text, which is a little more than they are. */
+/* wrap_count: Google's own API counts `contents`, or a generateContentRequest that names its
+ * model; Vertex knows no generateContentRequest. What both take is contents: so instructions are
+ * counted as what a user says, and declarations of tools as their text, which is a little more
+ * than they are. */
 void fh_gemini_wrap_count(struct fh_buf *out, struct fh_arena *scratch, struct fh_slice chat)
 {
-    static const struct fh_slice names[] = {FH_LIT_INIT("contents"),
-                                            FH_LIT_INIT("systemInstruction"),
-                                            FH_LIT_INIT("tools")};
+    static const struct fh_slice names[] = {
+        FH_LIT_INIT("contents"), FH_LIT_INIT("systemInstruction"), FH_LIT_INIT("tools")};
     struct fh_json_member at[FH_LEN(names)];
     struct fh_error error;
 

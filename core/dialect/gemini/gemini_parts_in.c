@@ -1,8 +1,8 @@
 /* gemini_parts_in.c: the parts of an answer become blocks.
  *
- * A signature beside a thought or a call is that block's. Beside any other part it is a block of its
- * own behind it: thinking without words, which other dialects have a place for, and which the writers
- * of this one put back to the part before.
+ * A signature beside a thought or a call is that block's. Beside any other part it is a block of
+ * its own behind it: thinking without words, which other dialects have a place for, and which the
+ * writers of this one put back to the part before.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -142,8 +142,8 @@ static void tell_thought(const struct telling *t, const struct fh_path *at,
     }
 }
 
-static void tell_call(const struct telling *t, const struct call *call,
-                      const struct part *part, const struct fh_extras *extras)
+static void tell_call(const struct telling *t, const struct call *call, const struct part *part,
+                      const struct fh_extras *extras)
 {
     /* a made up id is unlike those of other answers, if this one has an id itself: clients put
      * answers together to a conversation */
@@ -152,8 +152,8 @@ static void tell_call(const struct telling *t, const struct call *call,
     struct fh_buf args = fh_buf_in_arena(t->out->arena, SIZE_MAX / 4);
 
     event->name = call->name;
-    event->id = call->id.len > 0 ? call->id
-                                 : fh_gemini_call_id(t->out->arena, own, t->a->calls++);
+    event->id =
+        call->id.len > 0 ? call->id : fh_gemini_call_id(t->out->arena, own, t->a->calls++);
     event->extras = *extras;
     push_signature(t, part->signature);
     if (call->args == NULL) {
@@ -223,33 +223,33 @@ static enum fh_rc tell_inner(const struct telling *t, const struct fh_path *at,
 }
 
 enum fh_rc fh_gemini_read_part(struct fh_gemini_answer *a, struct fh_events *out,
-                               uint32_t choice, const struct fh_path *at, yyjson_val *value,
+                               uint32_t choice, const struct fh_path *at, yyjson_val *part,
                                struct fh_reader *r)
 {
     const struct telling t = {a, out, &a->choice[choice], choice};
     struct fh_extras extras = {0};
-    struct part part = {0};
+    struct part said = {0};
 
-    FH_TRY(fh_read_object(r, &FH_SHAPE(part_members), &part, &extras, at, value));
-    bool inner = part.call != NULL || part.data != NULL;
-    bool empty = part.text.len == 0 && part.signature.len == 0 && !inner &&
-                 extras.first == NULL;
+    FH_TRY(fh_read_object(r, &FH_SHAPE(part_members), &said, &extras, at, part));
+    bool inner = said.call != NULL || said.data != NULL;
+    bool empty =
+        said.text.len == 0 && said.signature.len == 0 && !inner && extras.first == NULL;
 
-    if (empty && part.text.ptr != NULL) {
+    if (empty && said.text.ptr != NULL) {
         return FH_OK; /* the last chunk of many a stream */
     }
     if (t.c->finished || (a->finished && !a->whole)) {
         return fh_read_refuse(r, at, "comes behind the end of the answer");
     }
-    bool texts = part.text.ptr != NULL || (extras.first == NULL && part.signature.len > 0);
+    bool texts = said.text.ptr != NULL || (extras.first == NULL && said.signature.len > 0);
 
-    if (inner || !texts || (part.thought != NULL && !yyjson_is_bool(part.thought))) {
-        return tell_inner(&t, at, &part, r, &extras, value);
+    if (inner || !texts || (said.thought != NULL && !yyjson_is_bool(said.thought))) {
+        return tell_inner(&t, at, &said, r, &extras, part);
     }
-    if (yyjson_is_true(part.thought)) {
-        tell_thought(&t, at, &part, &extras);
+    if (yyjson_is_true(said.thought)) {
+        tell_thought(&t, at, &said, &extras);
     } else {
-        tell_text(&t, &part, &extras);
+        tell_text(&t, &said, &extras);
     }
     return FH_OK;
 }

@@ -40,8 +40,7 @@ static void write_redacted(struct fh_writer *w, yyjson_mut_val *part,
 {
     struct fh_slice marked[] = {FH_LIT(FH_GEMINI_REDACTED), said->text};
     /* Google redacts nothing: without a seal the mark would not be read */
-    enum fh_signer signer =
-        said->signer == FH_SIGNER_GEMINI ? FH_SIGNER_UNKNOWN : said->signer;
+    enum fh_signer signer = said->signer == FH_SIGNER_GEMINI ? FH_SIGNER_UNKNOWN : said->signer;
 
     fh_write_word(w, part, "text", "");
     fh_write_bool(w, part, "thought", true);
@@ -187,7 +186,8 @@ void fh_gemini_write_finish(struct fh_gemini_page *page, const struct fh_event *
     fh_gemini_write_beside(page, &finish->extras);
 }
 
-void fh_gemini_write_name(struct fh_gemini_page *page, struct fh_slice model, struct fh_slice id)
+void fh_gemini_write_name(struct fh_gemini_page *page, struct fh_slice model,
+                          struct fh_slice id)
 {
     fh_write_text(&page->w, page->root, "modelVersion", model);
     fh_write_text(&page->w, page->root, "responseId", id);

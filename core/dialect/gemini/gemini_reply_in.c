@@ -1,8 +1,8 @@
 /* gemini_reply_in.c: what Google answers becomes events, whole or chunk by chunk.
  *
- * A chunk is a GenerateContentResponse as a whole answer is one; its parts are fragments: text goes on
- * with the block that is open if that is of its kind. There is no word for the end of a stream but the
- * end of its bytes, behind a finishReason.
+ * A chunk is a GenerateContentResponse as a whole answer is one; its parts are fragments: text
+ * goes on with the block that is open if that is of its kind. There is no word for the end of a
+ * stream but the end of its bytes, behind a finishReason.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -45,8 +45,9 @@ static const struct fh_member answer_members[] = {
 
 /* The members of a candidate that a stream says again and again, for the bits in `told`. */
 static const struct fh_slice repeated[] = {
-    FH_LIT_INIT("safetyRatings"), FH_LIT_INIT("avgLogprobs"), FH_LIT_INIT("tokenCount"),
-    FH_LIT_INIT("continuationToken"), FH_LIT_INIT("urlContextMetadata"),
+    FH_LIT_INIT("safetyRatings"),      FH_LIT_INIT("avgLogprobs"),
+    FH_LIT_INIT("tokenCount"),         FH_LIT_INIT("continuationToken"),
+    FH_LIT_INIT("urlContextMetadata"),
 };
 
 /* mark_repeated: what was told once needs to be reported once. */
@@ -280,8 +281,8 @@ static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
     } else {
         event = push_for(a, out, FH_EVENT_EXTRA, 0);
     }
-    struct fh_extra *extra = fh_extra_add(&event->extras, out->arena, NULL,
-                                          FH_LIT("promptFeedback"), feedback);
+    struct fh_extra *extra =
+        fh_extra_add(&event->extras, out->arena, NULL, FH_LIT("promptFeedback"), feedback);
 
     extra->repeats = event->kind == FH_EVENT_FINISH; /* the finish says so */
 }

@@ -25,7 +25,8 @@ struct gathered {
     yyjson_val *own_usage;
 };
 
-/* make_room counts candidates and blocks: their numbers are dense, as far as nothing was dropped. */
+/* make_room counts candidates and blocks: their numbers are dense, as far as nothing was dropped.
+ * */
 static void make_room(struct gathered *g, const struct fh_events *events)
 {
     for (size_t i = 0; i < events->count; i++) {
@@ -114,9 +115,8 @@ static void gather(struct gathered *g, const struct fh_event *e)
         break;
     case FH_EVENT_USAGE:
         fh_usage_merge(&g->usage, &e->usage);
-        g->own_usage = e->dialect == FH_DIALECT_GEMINI && e->usage.seen == g->usage.seen
-                           ? e->raw
-                           : NULL;
+        g->own_usage =
+            e->dialect == FH_DIALECT_GEMINI && e->usage.seen == g->usage.seen ? e->raw : NULL;
         break;
     case FH_EVENT_FINISH:
         g->choice[e->choice].finish = e;
@@ -162,7 +162,8 @@ static void write_choice(struct gathered *g, struct fh_gemini_page *page, uint32
         }
         before = block;
     }
-    if (yyjson_mut_arr_size(page->parts) == 0) { /* SDKs take a content without parts for broken */
+    if (yyjson_mut_arr_size(page->parts) ==
+        0) { /* SDKs take a content without parts for broken */
         const struct fh_gemini_said nothing = {.kind = FH_BLOCK_TEXT};
 
         fh_gemini_write_part(&page->w, page->parts, &nothing);

@@ -86,8 +86,8 @@ static void lowered(struct fh_arena *arena, yyjson_val *word)
     char *lower = fh_dup_cstr(arena, text);
 
     for (size_t i = 0; i < text.len; i++) {
-        lower[i] = (char)(lower[i] >= 'A' && lower[i] <= 'Z' ? lower[i] + ('a' - 'A')
-                                                              : lower[i]);
+        lower[i] =
+            (char)(lower[i] >= 'A' && lower[i] <= 'Z' ? lower[i] + ('a' - 'A') : lower[i]);
     }
     (void)yyjson_set_strn(word, lower, text.len);
 }
@@ -187,12 +187,11 @@ static void read_format(struct fh_reader *r, const struct config *config,
     struct fh_path schema = {.up = at, .key = FH_LIT("responseSchema")};
     struct fh_path json_schema = {.up = at, .key = FH_LIT("responseJsonSchema")};
     struct fh_chat_request *req = r->req;
-    bool is_json = config->mime_type.ptr == NULL ||
-                   fh_eq(config->mime_type, FH_LIT("application/json"));
+    bool is_json =
+        config->mime_type.ptr == NULL || fh_eq(config->mime_type, FH_LIT("application/json"));
 
     if (!is_json) {
-        struct fh_extra *kept =
-            fh_read_keep(r, &req->extras, &place, config->mime_type_val);
+        struct fh_extra *kept = fh_read_keep(r, &req->extras, &place, config->mime_type_val);
 
         kept->repeats = fh_eq(config->mime_type, FH_LIT("text/plain"));
         if (config->schema != NULL) {
@@ -204,8 +203,7 @@ static void read_format(struct fh_reader *r, const struct config *config,
     } else if (config->json_schema != NULL || config->schema != NULL) {
         req->format = FH_FORMAT_JSON_SCHEMA;
         req->format_schema_is_openapi = config->json_schema == NULL;
-        req->format_schema =
-            config->json_schema != NULL ? config->json_schema : config->schema;
+        req->format_schema = config->json_schema != NULL ? config->json_schema : config->schema;
     } else if (config->mime_type.ptr != NULL) {
         req->format = FH_FORMAT_JSON;
     }
@@ -278,7 +276,8 @@ enum fh_rc fh_gemini_decode_request(struct fh_chat_request *req, struct fh_arena
         FH_MEMBER("model", TEXT, struct fh_chat_request, model), /* in batches and counts */
     };
     struct fh_gemini_reading reading = {0};
-    struct fh_reader r = {arena, req, fh_gemini_cells, why, &reading};
+    struct fh_reader r = {
+        .arena = arena, .req = req, .cells = fh_gemini_cells, .why = why, .own = &reading};
     yyjson_val *root = NULL;
 
     fh_chat_request_init(req, FH_DIALECT_GEMINI);

@@ -45,8 +45,8 @@ static void write_number(struct fh_writer *w, yyjson_mut_val *obj, const char *k
     fh_json_add_raw(w->doc, obj, key, fh_cstr(number));
 }
 
-/* write_thought says how to think. Google refuses a level beside a budget; where both were asked for
- * the budget counts, but for "as much as you see fit", which a level says as well. */
+/* write_thought says how to think. Google refuses a level beside a budget; where both were asked
+ * for the budget counts, but for "as much as you see fit", which a level says as well. */
 static void write_thought(struct fh_writer *w, yyjson_mut_val *thinking)
 {
     const struct fh_chat_request *req = w->req;
@@ -80,12 +80,10 @@ static void write_thinking(struct fh_writer *w, yyjson_mut_val *config)
     const struct fh_chat_request *req = w->req;
     yyjson_mut_val *thinking = yyjson_mut_obj(w->doc);
     bool on = req->thinking == FH_THINKING_BUDGET || req->thinking == FH_THINKING_ADAPTIVE;
-    int shown = req->thinking_shown;
 
-    if (!w->ours && on && shown < 0) {
-        shown = 1; /* who turns thinking on elsewhere sees it, unless it is told not to */
-    }
-    fh_write_flag(w, thinking, "includeThoughts", shown);
+    /* who turns thinking on elsewhere sees it, unless told otherwise */
+    fh_write_flag(w, thinking, "includeThoughts",
+                  !w->ours && on && req->thinking_shown < 0 ? 1 : req->thinking_shown);
     write_thought(w, thinking);
     fh_write_extras(w, &req->extras, place, thinking);
     if (yyjson_mut_obj_size(thinking) > 0) {
@@ -136,7 +134,8 @@ static void write_modalities(struct fh_writer *w, yyjson_mut_val *config)
     }
 }
 
-/* write_format: responseJsonSchema takes JSON Schema as it is, and responseSchema refuses much of it. */
+/* write_format: responseJsonSchema takes JSON Schema as it is, and responseSchema refuses much of
+ * it. */
 static void write_format(struct fh_writer *w, yyjson_mut_val *config)
 {
     const struct fh_chat_request *req = w->req;

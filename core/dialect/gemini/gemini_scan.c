@@ -1,7 +1,7 @@
 /* gemini_scan.c: what the books need of bytes that pass as they are.
  *
- * Every chunk says the counts of all that came before; the text between is passed over, and parsed only
- * where a finishReason is.
+ * Every chunk says the counts of all that came before; the text between is passed over, and
+ * parsed only where a finishReason is.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -57,7 +57,8 @@ static void see_candidates(struct fh_watch *watch, yyjson_val *candidates)
     uint64_t place = 0;
     bool said = watch->finish != FH_FINISH_UNKNOWN; /* by an earlier chunk */
 
-    for (yyjson_val *one = NULL; !said && (one = yyjson_arr_iter_next(&iter)) != NULL; place++) {
+    for (yyjson_val *one = NULL; !said && (one = yyjson_arr_iter_next(&iter)) != NULL;
+         place++) {
         struct fh_slice word = fh_json_text(fh_json_get(one, FH_LIT("finishReason")));
         uint64_t number = place;
 
@@ -92,8 +93,8 @@ static bool see(struct fh_watch *watch, struct fh_arena *scratch, struct fh_slic
         fh_contains(at[AT_CANDIDATES].value, FH_LIT("\"finishReason\""))) {
         see_candidates(watch, parse(scratch, at[AT_CANDIDATES].value));
     } else if (at[AT_CANDIDATES].value.ptr == NULL && at[AT_FEEDBACK].value.ptr != NULL &&
-               fh_json_text(fh_json_get(parse(scratch, at[AT_FEEDBACK].value),
-                                        FH_LIT("blockReason")))
+               fh_json_text(
+                   fh_json_get(parse(scratch, at[AT_FEEDBACK].value), FH_LIT("blockReason")))
                        .len > 0) {
         watch->finish = FH_FINISH_REFUSAL;
     }

@@ -4,9 +4,9 @@
  *     [{…},\r\n{…}]
  *
  * Text goes out as it comes. A call, a picture and a signature wait until they are whole, since
- * clients take a part for whole; what may wait is bounded. The reason why it ended waits for the end:
- * to a client it is the end, and the counts may come behind it. The array is closed only behind a
- * proper end or an error.
+ * clients take a part for whole; what may wait is bounded. The reason why it ended waits for the
+ * end: to a client it is the end, and the counts may come behind it. The array is closed only
+ * behind a proper end or an error.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -38,7 +38,8 @@ struct encoder {
     struct fh_slice id, model;
     struct held *held;
     struct ending *endings; /* by number of their candidates */
-    struct fh_extras start; /* what Google said of the answer at its start, until it is written */
+    struct fh_extras
+        start; /* what Google said of the answer at its start, until it is written */
     struct fh_usage usage;
     struct fh_buf own_usage; /* what Google said of it, as JSON; empty: nothing */
     bool usage_due;          /* it was said, and not written since */
@@ -109,8 +110,8 @@ static void write_usage(struct pen *pen, struct fh_gemini_page *page)
     struct fh_error error;
 
     if (!enc->usage_due ||
-        (enc->own_usage.len > 0 && fh_json_parse(pen->scratch, fh_buf_slice(&enc->own_usage),
-                                                 &own, &error) != FH_OK)) {
+        (enc->own_usage.len > 0 &&
+         fh_json_parse(pen->scratch, fh_buf_slice(&enc->own_usage), &own, &error) != FH_OK)) {
         return;
     }
     fh_gemini_write_usage(&page->w, page->root, &enc->usage, own);
@@ -223,8 +224,8 @@ static void on_block_start(struct pen *pen, const struct fh_event *event)
 
     fh_gemini_begin_said(&said, event);
     pen->enc->refused = pen->enc->refused || event->block == FH_BLOCK_REFUSAL;
-    if (event->block == FH_BLOCK_OPAQUE || (event->block == FH_BLOCK_TEXT && pen->ours &&
-                                            event->extras.first != NULL)) {
+    if (event->block == FH_BLOCK_OPAQUE ||
+        (event->block == FH_BLOCK_TEXT && pen->ours && event->extras.first != NULL)) {
         write_said(pen, event->choice, &said);
     } else if (event->block != FH_BLOCK_TEXT && event->block != FH_BLOCK_REFUSAL) {
         hold(pen, event);
@@ -239,9 +240,8 @@ static void on_fragment(struct pen *pen, const struct fh_event *event)
         held->said.thought = true;
     }
     if (speaks_at_once(event->block)) {
-        const struct fh_gemini_said said = {.kind = event->block,
-                                            .text = event->text,
-                                            .thought = true};
+        const struct fh_gemini_said said = {
+            .kind = event->block, .text = event->text, .thought = true};
 
         if (event->text.len > 0) {
             write_said(pen, event->choice, &said);

@@ -1,8 +1,8 @@
 /* gemini_tools_in.c: tools and toolConfig.
  *
- * A Tool is an object with a member for each kind of tool in it: declarations of functions, which the
- * client runs, and any number of Google's own (googleSearch, codeExecution, …), of which each becomes a
- * tool whose name is the member's and whose `raw` is its value.
+ * A Tool is an object with a member for each kind of tool in it: declarations of functions, which
+ * the client runs, and any number of Google's own (googleSearch, codeExecution, …), of which each
+ * becomes a tool whose name is the member's and whose `raw` is its value.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/gemini/gemini.h"
@@ -106,8 +106,7 @@ static void choose(struct fh_reader *r, const struct fh_path *at, const struct c
 
     if (fh_eq(mode, FH_LIT("ANY")) && named) {
         req->tool_choice_name = one_name(calling->names);
-        req->tool_choice =
-            req->tool_choice_name.len > 0 ? FH_CHOICE_NAMED : FH_CHOICE_OPAQUE;
+        req->tool_choice = req->tool_choice_name.len > 0 ? FH_CHOICE_NAMED : FH_CHOICE_OPAQUE;
         req->tool_choice_raw = all;
         return;
     }
@@ -119,8 +118,7 @@ static void choose(struct fh_reader *r, const struct fh_path *at, const struct c
     } else if (fh_eq(mode, FH_LIT("AUTO"))) {
         req->tool_choice = FH_CHOICE_AUTO;
     } else {
-        req->tool_choice =
-            fh_eq(mode, FH_LIT("VALIDATED")) ? FH_CHOICE_AUTO : FH_CHOICE_UNSET;
+        req->tool_choice = fh_eq(mode, FH_LIT("VALIDATED")) ? FH_CHOICE_AUTO : FH_CHOICE_UNSET;
         keep(r, at, "mode", calling->mode);
     }
 }

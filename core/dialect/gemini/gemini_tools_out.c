@@ -16,8 +16,8 @@ static uint64_t place_of(const struct fh_tool *tool)
     return place;
 }
 
-/* write_declaration: parametersJsonSchema takes JSON Schema as it is; `parameters` refuses much of it,
- * and is written only for who wrote it. */
+/* write_declaration: parametersJsonSchema takes JSON Schema as it is; `parameters` refuses much
+ * of it, and is written only for who wrote it. */
 static void write_declaration(struct fh_writer *w, yyjson_mut_val *in,
                               const struct fh_tool *tool)
 {
@@ -55,10 +55,9 @@ void fh_gemini_write_tools(struct fh_writer *w, yyjson_mut_val *root)
         if (tool->raw == NULL) {
             write_declaration(w, in, tool);
         } else { /* Google's own: those of others did not come this far */
-            (void)yyjson_mut_obj_add(in,
-                                     yyjson_mut_strn(w->doc, (const char *)tool->name.ptr,
-                                                     tool->name.len),
-                                     yyjson_val_mut_copy(w->doc, tool->raw));
+            (void)yyjson_mut_obj_add(
+                in, yyjson_mut_strn(w->doc, (const char *)tool->name.ptr, tool->name.len),
+                yyjson_val_mut_copy(w->doc, tool->raw));
         }
     }
     if (searches) {
@@ -84,8 +83,7 @@ static void write_calling(struct fh_writer *w, yyjson_mut_val *config)
     }
     if (choice == FH_CHOICE_NAMED) {
         struct fh_slice name = w->req->tool_choice_name;
-        yyjson_mut_val *names =
-            yyjson_mut_obj_add_arr(w->doc, calling, "allowedFunctionNames");
+        yyjson_mut_val *names = yyjson_mut_obj_add_arr(w->doc, calling, "allowedFunctionNames");
 
         (void)yyjson_mut_arr_add_strn(w->doc, names, (const char *)name.ptr, name.len);
     }

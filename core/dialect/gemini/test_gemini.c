@@ -18,11 +18,12 @@ static struct speaker new_speaker(struct fh_arena *arena, enum fh_framing framin
 {
     struct speaker s = {arena, fh_new(arena, struct fh_loss), fh_buf_in_arena(arena, TEXT_MAX),
                         NULL};
-    struct fh_reply_frame frame = story_frame_of(dialect);
+    struct fh_reply_frame *frame = fh_new(arena, struct fh_reply_frame);
 
-    frame.framing = framing;
+    *frame = story_frame_of(dialect);
+    frame->framing = framing;
     s.loss->arena = arena;
-    s.encoder = dialect->stream_encoder_new(arena, &frame);
+    s.encoder = dialect->stream_encoder_new(arena, frame);
     return s;
 }
 
@@ -49,12 +50,13 @@ static void say_end(struct speaker *s)
 
 /* ---- the array ---- */
 
-#define CHUNK(parts, rest)                                                        \
-    "{\"candidates\":[{\"content\":{\"parts\":[" parts "],\"role\":\"model\"},\"index\":0" rest \
+#define CHUNK(parts, rest)                             \
+    "{\"candidates\":[{\"content\":{\"parts\":[" parts \
+    "],\"role\":\"model\"},\"index\":0" rest           \
     "}],\"modelVersion\":\"a-model\",\"responseId\":\"req_1\"}"
-#define SLOW                                                                   \
+#define SLOW                                                                           \
     "{\"error\":{\"code\":429,\"message\":\"slow\",\"status\":\"RESOURCE_EXHAUSTED\"," \
-    "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\"," \
+    "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\","          \
     "\"requestId\":\"req_1\"}]}}"
 
 static const struct fh_fault slow = {.kind = FH_REFUSE_RATE_LIMITED,
@@ -73,8 +75,9 @@ static void test_an_array_has_its_brackets(void **state)
     say_end(&s);
     say_text(&s, FH_LIT("behind the end"));
     assert_text(fh_buf_slice(&s.out),
-                "[" CHUNK("{\"text\":\"a\"}", "") "\r\n,\r\n" CHUNK("{\"text\":\"b\"}", "") ",\r\n"
-                CHUNK("{\"text\":\"\"}", ",\"finishReason\":\"STOP\"") "]");
+                "[" CHUNK("{\"text\":\"a\"}", "") "\r\n,\r\n" CHUNK(
+                    "{\"text\":\"b\"}", "") ",\r\n" CHUNK("{\"text\":\"\"}",
+                                                          ",\"finishReason\":\"STOP\"") "]");
 }
 
 static void test_an_array_that_failed_says_so(void **state)
@@ -216,8 +219,7 @@ static void test_the_arena_bounds_a_request(void **state)
     } rows[] = {
         {FH_LIT_INIT("{\"contents\":[]"), FH_LIT_INIT(",\"x\":1"), FH_LIT_INIT("}")},
         {FH_LIT_INIT("{\"contents\":[{}"), FH_LIT_INIT(",{}"), FH_LIT_INIT("]}")},
-        {FH_LIT_INIT("{\"contents\":[{\"parts\":[{}"), FH_LIT_INIT(",{}"),
-         FH_LIT_INIT("]}]}")},
+        {FH_LIT_INIT("{\"contents\":[{\"parts\":[{}"), FH_LIT_INIT(",{}"), FH_LIT_INIT("]}]}")},
         {FH_LIT_INIT("{\"contents\":[],\"tools\":[{\"a\":1}"), FH_LIT_INIT(",{\"a\":1}"),
          FH_LIT_INIT("]}")},
         {FH_LIT_INIT("{\"contents\":[],\"generationConfig\":{\"stopSequences\":[\"x\""),
@@ -313,8 +315,8 @@ static void test_models_are_listed(void **state)
     struct fh_listing list = {.names = names, .count = FH_LEN(names)};
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
 
-#define MODEL(name)                                                      \
-    "{\"name\":\"models/" name "\",\"displayName\":\"" name               \
+#define MODEL(name)                                         \
+    "{\"name\":\"models/" name "\",\"displayName\":\"" name \
     "\",\"supportedGenerationMethods\":[\"generateContent\",\"streamGenerateContent\"]}"
     FH_UNUSED(state);
     dialect->encode_models(&out, arena, &list);
@@ -405,7 +407,8 @@ static const char claude_again[] =
     "{\"type\":\"text\",\"text\":\"Hello\"},"
     "{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{\"a\":1}}]";
 
-/* check_signature: Google's Python SDK decodes signatures, and encodes them in the other alphabet. */
+/* check_signature: Google's Python SDK decodes signatures, and encodes them in the other
+ * alphabet. */
 static void check_signature(yyjson_val *content)
 {
     yyjson_val *part = yyjson_arr_get_first(fh_json_get(content, FH_LIT("parts")));
@@ -423,7 +426,8 @@ static struct fh_slice remembered(struct fh_arena *arena, struct fh_slice stream
     struct fh_buf body = fh_buf_in_arena(arena, TEXT_MAX);
     struct fh_frame chunk;
 
-    fh_buf_append(&body, FH_LIT("{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"?\"}]}"));
+    fh_buf_append(&body,
+                  FH_LIT("{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"?\"}]}"));
     fh_frames_feed(frames, stream);
     while (fh_frames_next(frames, &chunk) == FH_STEP_EVENT) {
         yyjson_val *root = NULL;
@@ -440,9 +444,10 @@ static struct fh_slice remembered(struct fh_arena *arena, struct fh_slice stream
         fh_json_append_val(&body, arena, content);
     }
     fh_frames_fini(frames);
-    fh_buf_append(&body, FH_LIT(",{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"id\":"
-                                "\"toolu_1\",\"name\":\"f\",\"response\":{\"result\":\"ok\"}}}]}"
-                                "],\"generationConfig\":{\"maxOutputTokens\":9}}"));
+    fh_buf_append(&body,
+                  FH_LIT(",{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"id\":"
+                         "\"toolu_1\",\"name\":\"f\",\"response\":{\"result\":\"ok\"}}}]}"
+                         "],\"generationConfig\":{\"maxOutputTokens\":9}}"));
     return fh_buf_slice(&body);
 }
 
