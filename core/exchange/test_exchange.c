@@ -356,8 +356,7 @@ static void carry_out(struct shell *sh, const struct fh_want *want)
         assert_true(sh->head);
         fh_buf_append(&sh->client, want->bytes);
         /* what is settled is settled before the client has its last byte */
-        assert_true(!sh->sent || sh->settled ||
-                    (int64_t)sh->client.len != sh->content_length);
+        assert_true(!sh->sent || sh->settled || (int64_t)sh->client.len != sh->content_length);
         break;
     case FH_WANT_END:
         note(sh, "end%s; ", want->clean ? "" : " broken");
@@ -457,8 +456,8 @@ static const struct fh_http_field signature[] = {
     {FH_LIT_INIT("x-amz-date"), FH_LIT_INIT("20251124T160000Z")},
 };
 
-/* story plays a row in pieces of `step` bytes and gives what was wanted, an empty line, and what the
- * client got; `ids`, of the results that were booked, unless it is NULL. */
+/* story plays a row in pieces of `step` bytes and gives a line of what was wanted, and behind it
+ * what the client got; `ids`, of the results that were booked, unless it is NULL. */
 static struct fh_slice story(struct fh_arena *arena, const struct row *row, size_t step,
                              uint64_t calendar_us, struct fh_slice *ids)
 {
