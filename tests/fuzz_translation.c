@@ -6,6 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { CHOICES_MAX = 8 }; /* Gemini's; OpenAI has more of them */
+
 struct way {
     const struct fh_dialect *from, *to;
     struct fh_arena *arena;
@@ -71,6 +73,9 @@ static void try_reply(const struct way *way, struct fh_slice body)
         return;
     }
     for (size_t i = 0; i < events.count; i++) {
+        if (events.list[i].choice >= CHOICES_MAX) {
+            return; /* more than any request of the target asks for */
+        }
         if (fh_settle_event(&s, seen, &events.list[i])) {
             events.list[kept++] = events.list[i];
         }
