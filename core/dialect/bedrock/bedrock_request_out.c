@@ -177,6 +177,10 @@ static void write_format(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
     if (req->format != FH_FORMAT_JSON_SCHEMA) {
         return;
     }
+    if (!yyjson_is_obj(req->format_schema)) {
+        fh_bedrock_lose(pen, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
+        return;
+    }
     yyjson_mut_val *config = fh_write_in(&pen->w, root, "outputConfig");
     yyjson_mut_val *format = yyjson_mut_obj_add_obj(pen->w.doc, config, "textFormat");
     yyjson_mut_val *structure = NULL;
