@@ -70,8 +70,8 @@ enum fh_rc fh_policy_reader_limits(struct fh_policy_reader *reader,
 enum fh_rc fh_policy_reader_next_model(struct fh_policy_reader *reader, struct fh_slice after,
                                        struct fh_policy_model *out);
 
-/* fh_policy_reader_providers lends the names of all providers, in the order of the config: take them
- * off by fh_policy_next_name. */
+/* fh_policy_reader_providers lends the names of all providers, in the order of the config: take
+ * them off by fh_policy_next_name. */
 enum fh_rc fh_policy_reader_providers(struct fh_policy_reader *reader, struct fh_slice *names);
 
 /* fh_policy_reader_error says what the last failure was, for a log. */

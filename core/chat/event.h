@@ -71,8 +71,9 @@ struct fh_event {
     struct fh_slice stop_sequence;
     struct fh_usage usage;
     struct fh_fault fault;
-    yyjson_val *raw; /* BLOCK_START of an opaque block: the whole of it; in other events, what an
-                        encoder of the same dialect wants to know beside what they say */
+    /* BLOCK_START of an opaque block: the whole of it; in other events, what an encoder of the same
+     * dialect wants to know beside what they say */
+    yyjson_val *raw;
     struct fh_extras extras;
 };
 

@@ -5,14 +5,13 @@
 bool fh_data_url_split(struct fh_slice url, struct fh_slice *media_type, struct fh_slice *data)
 {
     struct fh_slice mark = FH_LIT(";base64");
-    struct fh_slice head = FH_NONE;
 
     if (!fh_take(&url, FH_LIT("data:"))) {
         return false;
     }
     size_t comma = fh_find(url, ',');
+    struct fh_slice head = fh_head(url, comma);
 
-    head = fh_head(url, comma);
     if (comma == url.len || !fh_ends(head, mark) || head.len == mark.len) {
         return false;
     }

@@ -481,6 +481,12 @@ static enum fh_rc settle_format(struct walk *w)
     if (req->format != FH_FORMAT_JSON && req->format != FH_FORMAT_JSON_SCHEMA) {
         return FH_OK;
     }
+    if (req->format == FH_FORMAT_JSON_SCHEMA && req->format_schema == NULL) {
+        fh_loss_add(w->s->loss, place(w->s, FH_FIELD_FORMAT_SCHEMA, FH_NONE),
+                    "the schema itself was not given");
+        req->format = FH_FORMAT_UNSET;
+        return FH_OK;
+    }
     FH_TRY(decide(w,
                   req->format == FH_FORMAT_JSON ? FH_FIELD_FORMAT_JSON : FH_FIELD_FORMAT_SCHEMA,
                   FH_NONE, &drop));

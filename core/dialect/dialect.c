@@ -8,6 +8,7 @@ static const struct fh_dialect *const all[FH_DIALECTS] = {
     [FH_DIALECT_OPENAI_RESPONSES] = &fh_dialect_openai_responses,
     [FH_DIALECT_BEDROCK] = &fh_dialect_bedrock,
     [FH_DIALECT_GEMINI] = &fh_dialect_gemini,
+    [FH_DIALECT_MISTRAL] = &fh_dialect_mistral,
 };
 
 const struct fh_dialect *fh_dialect(enum fh_dialect_id id)

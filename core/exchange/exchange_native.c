@@ -197,7 +197,7 @@ bool fh_x_native_step(struct fh_exchange *x)
     return true;
 }
 
-/* fh_x_native_cut ends an answer that stopped before its end: the client's is broken off as well. */
+/* fh_x_native_cut ends an answer that stopped before its end: the client's is broken off, too. */
 void fh_x_native_cut(struct fh_exchange *x)
 {
     fh_x_release(x, false);

@@ -179,7 +179,7 @@ static void take_row(struct fh_recognised *found, const struct path *row,
     found->envelope = row->envelope;
 }
 
-/* is_id says whether a segment can be an id: it travels on as it is, and must not lead elsewhere. */
+/* is_id says whether a segment can be an id: it travels on as it is, and may not lead elsewhere. */
 static bool is_id(struct fh_slice segment)
 {
     for (size_t i = 0; i < segment.len; i++) {

@@ -1,6 +1,6 @@
-/* exchange_results.c: the results of a batch, as they pass: a line for each request, with the answer
- * to it and what it used. Each becomes a pair of records of its own, whose id is made of the answer's:
- * whoever fetches results twice pays once.
+/* exchange_results.c: the results of a batch, as they pass: a line a request, with its answer and
+ * what that used. Each becomes a pair of records of its own, whose id is made of the answer's:
+ * what is fetched twice counts once.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/exchange_state.h"
 
@@ -96,8 +96,8 @@ static enum kind read_line(struct fh_exchange *x, struct fh_slice line, struct f
     return read_answer(x, answer.value, text_of(x, &at[0]), out);
 }
 
-/* fh_x_result_line looks at a line of what passes. Files hold anything: a line that is no JSON object
- * and has not the member of a result is nobody's business. */
+/* fh_x_result_line looks at a line of what passes. Files hold anything: a line that begins no JSON
+ * object, or has not the member of a result, is nobody's business. */
 void fh_x_result_line(struct fh_exchange *x, const struct fh_line *line)
 {
     struct fh_x_native *native = x->native;

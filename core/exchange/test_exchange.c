@@ -456,8 +456,8 @@ static const struct fh_http_field signature[] = {
     {FH_LIT_INIT("x-amz-date"), FH_LIT_INIT("20251124T160000Z")},
 };
 
-/* story plays a row in pieces of `step` bytes and gives what was wanted, an empty line, and what the
- * client got; `ids`, of the results that were booked, unless it is NULL. */
+/* story plays a row in pieces of `step` bytes and gives a line of what was wanted, and behind it
+ * what the client got; `ids`, of the results that were booked, unless it is NULL. */
 static struct fh_slice story(struct fh_arena *arena, const struct row *row, size_t step,
                              uint64_t calendar_us, struct fh_slice *ids)
 {

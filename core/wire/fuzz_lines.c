@@ -1,4 +1,5 @@
-/* fuzz_lines.c: the same bytes whole and cut up must give the same lines. The first byte picks the cut.
+/* fuzz_lines.c: the same bytes whole and cut up must give the same lines. The first byte picks the
+ * cut.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
 #include "wire/lines.h"

@@ -3,7 +3,7 @@
  *
  *     feed(bytes) ──▶ next() ──▶ line, line, … ──▶ feed … ──▶ last()
  *
- * A line ends with LF, which is not part of it; a CR before that is. A line that is too long does not
+ * A line ends with LF, which is not part of it; a CR before that is. One that is too long does not
  * stop those behind it: as much of its beginning as may be is handed out, and that it is cut.
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -193,15 +193,13 @@ static void add_output_config(struct fh_writer *w, yyjson_mut_val *root)
     if (effort != NULL && effort[0] != '\0') {
         fh_write_word(w, config, "effort", effort);
     }
-    if (req->format == FH_FORMAT_JSON_SCHEMA && req->format_schema != NULL) {
+    if (req->format == FH_FORMAT_JSON_SCHEMA) {
         yyjson_mut_val *format = yyjson_mut_obj_add_obj(w->doc, config, "format");
 
         fh_write_word(w, format, "type", "json_schema");
         fh_write_val(w, format, "schema", req->format_schema);
         fh_write_extras(w, &req->extras, "/output_config/format", format);
         fh_write_extras(w, &req->extras, "/output_format", format);
-    } else if (req->format == FH_FORMAT_JSON_SCHEMA) {
-        fh_anthropic_lose(w, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
     }
     fh_write_extras(w, &req->extras, "/output_config", config);
     if (yyjson_mut_obj_size(config) > 0) {

@@ -279,7 +279,7 @@ static void wait_block(struct pen *pen, const struct fh_event *start)
     w->start.raw = NULL;
     w->start.extras = (struct fh_extras){0};
     w->said = fh_buf_in_arena(enc->arena, HELD_MAX);
-    w->signature = fh_buf_in_arena(enc->arena, 2 * HELD_MAX);
+    w->signature = fh_buf_in_arena(enc->arena, (size_t)2 * HELD_MAX); /* sealed, it grows */
     if (enc->last == NULL) {
         enc->first = w;
     } else {

@@ -4,8 +4,7 @@
  *     == request SHAPE: title              the body written again in its shape, or its refusal
  *     == request SHAPE to SHAPE: title     the body in the other shape, losses below
  *     == reply SHAPE: title                what is read of an answer, one thing a line
- *     == reply SHAPE to SHAPE: title       first line what the client asked; its answer, losses
- * below
+ *     == reply SHAPE to SHAPE: title       first line what was asked; its answer, losses below
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tap.h"

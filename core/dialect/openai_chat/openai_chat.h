@@ -1,6 +1,6 @@
 /*
- * openai_chat.h: what the files of this dialect share. Nothing outside this folder includes it, but
- * for Mistral's dialect, which is a flavour of this one.
+ * openai_chat.h: what the files of this dialect share. Nothing outside this folder includes it but
+ * Mistral's dialect, which is a flavour of this one.
  *
  *     client body → request                           request → provider's body
  *       openai_chat_request.c   the top level           openai_chat_body.c
@@ -45,8 +45,6 @@ struct fh_openai_chat_word {
     struct fh_slice theirs, ours;
 };
 
-enum { FH_OPENAI_CHAT_PARTS = 6 };
-extern const struct fh_openai_chat_part fh_openai_chat_parts[FH_OPENAI_CHAT_PARTS];
 extern const struct fh_shape fh_openai_chat_body_shape;
 
 /* What differs between dialects that are otherwise this one. */
@@ -56,7 +54,7 @@ struct fh_openai_chat_flavour {
 
     /* requests, in */
     const struct fh_shape *body; /* members of the top level; values are found by the ledger */
-    const struct fh_openai_chat_part *parts;
+    const struct fh_openai_chat_part *parts; /* kinds that differ, or that only it has */
     size_t part_count;
 
     /* requests, out */
@@ -72,8 +70,9 @@ struct fh_openai_chat_flavour {
         closes_results; /* between a tool's answer and a user's words an assistant has to speak */
     struct fh_slice (*call_id)(struct fh_arena *arena, struct fh_slice id); /* NULL: as it is */
 
-    /* write_part writes kinds of parts that differ; false for any other kind. */
-    bool (*write_part)(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part);
+    /* write_part adds kinds of parts that differ to `parts`; false for any other kind. */
+    bool (*write_part)(struct fh_writer *w, const struct fh_block *block,
+                       yyjson_mut_val *parts);
 
     /* answers, out */
     const struct fh_slice *finish; /* words by enum fh_finish */
@@ -100,6 +99,9 @@ enum fh_rc fh_openai_chat_read_message(struct fh_reader *r, void *into,
 enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struct fh_path *at,
                                     yyjson_val *value);
 
+/* fh_openai_chat_join_thoughts puts together the words of thoughts that came in pieces. */
+void fh_openai_chat_join_thoughts(struct fh_arena *arena, struct fh_blocks *list);
+
 /* Readers of members of the top level, for the tables of flavours. */
 fh_member_fn fh_openai_chat_read_messages;
 fh_member_fn fh_openai_chat_read_stop;
@@ -123,6 +125,10 @@ static inline const struct fh_openai_chat_flavour *fh_openai_chat_flavour_in(
 {
     return w->own;
 }
+
+/* fh_openai_chat_write_plain writes a plain text document as a part of text. */
+void fh_openai_chat_write_plain(struct fh_writer *w, const struct fh_block *block,
+                                yyjson_mut_val *part);
 
 /* fh_openai_chat_url_of is where a block's bytes are, or a data: URL with them in it; data that came
  * without a type goes back without one. */

@@ -182,10 +182,17 @@ static void write_said(struct fh_writer *w, yyjson_mut_val *root)
 {
     const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_in(w);
 
-    if (w->ours) {
-        fh_write_val(w, root, flavour->thinking, w->req->thinking_raw);
-        if (flavour->cells[FH_FIELD_TOP_K].pointer.len > 0) {
-            fh_write_val(w, root, "top_k", w->req->value[FH_FIELD_TOP_K]);
+    if (!w->ours) {
+        return;
+    }
+    fh_write_val(w, root, flavour->thinking, w->req->thinking_raw);
+    for (int field = 0; field < FH_VALUES; field++) {
+        const struct fh_cell *cell = &flavour->cells[field];
+
+        if (w->req->value[field] != NULL && cell->pointer.len > 0 &&
+            (cell->fate == FH_FATE_DROPPED || cell->fate == FH_FATE_REFUSED)) {
+            fh_write_at(w, root, cell->pointer,
+                        yyjson_val_mut_copy(w->doc, w->req->value[field]));
         }
     }
 }

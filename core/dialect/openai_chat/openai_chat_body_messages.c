@@ -56,7 +56,8 @@ static void write_audio(struct fh_writer *w, const struct fh_block *block, yyjso
 }
 
 /* Files are PDFs here; plain text is just text. */
-static void write_plain(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
+void fh_openai_chat_write_plain(struct fh_writer *w, const struct fh_block *block,
+                                yyjson_mut_val *part)
 {
     fh_write_word(w, part, "type", "text");
     fh_write_text(w, part, "text", block->data);
@@ -68,7 +69,7 @@ static void write_plain(struct fh_writer *w, const struct fh_block *block, yyjso
 static void write_file(struct fh_writer *w, const struct fh_block *block, yyjson_mut_val *part)
 {
     if (block->source == FH_SOURCE_TEXT) {
-        write_plain(w, block, part);
+        fh_openai_chat_write_plain(w, block, part);
         return;
     }
     fh_write_word(w, part, "type", "file");
@@ -102,11 +103,10 @@ static void write_part(struct fh_writer *w, const struct fh_block *block, yyjson
         (void)yyjson_mut_arr_append(parts, yyjson_val_mut_copy(w->doc, block->raw));
         return;
     }
-    (void)yyjson_mut_arr_append(parts, part);
-    if (flavour->write_part != NULL && flavour->write_part(w, block, part)) {
-        fh_write_extras(w, &block->extras, "/messages/#/content/#", part);
+    if (flavour->write_part != NULL && flavour->write_part(w, block, parts)) {
         return;
     }
+    (void)yyjson_mut_arr_append(parts, part);
     if (block->kind == FH_BLOCK_IMAGE) {
         write_url(w, block, part, "image_url");
     } else if (block->kind == FH_BLOCK_VIDEO) {
@@ -230,7 +230,8 @@ static enum place place_of(const struct fh_writer *w, const struct fh_block *blo
         }
         return block->raw != NULL || !w->ours ? IN_DETAILS : AS_MEMBER;
     case FH_BLOCK_REFUSAL:
-        return block->from_string ? AS_MEMBER : IN_CONTENT;
+        return block->from_string && !fh_openai_chat_flavour_in(w)->bare ? AS_MEMBER
+                                                                         : IN_CONTENT;
     case FH_BLOCK_OPAQUE:
         if (fh_extra_stands_in(&here, FH_LIT("/messages/#/reasoning_details"))) {
             return IN_DETAILS;

@@ -5,6 +5,8 @@
 
 #include "wire/frames.h"
 
+enum { WHERE_MAX = 1024 };
+
 /* Words in `code` or `type` that say more than a status does. */
 static const struct {
     struct fh_slice word;
@@ -15,6 +17,7 @@ static const struct {
     {FH_LIT_INIT("rate_limit_exceeded"), FH_REFUSE_RATE_LIMITED},
     {FH_LIT_INIT("model_not_found"), FH_REFUSE_NO_SUCH_MODEL},
     {FH_LIT_INIT("DeploymentNotFound"), FH_REFUSE_NO_SUCH_MODEL}, /* Azure */
+    {FH_LIT_INIT("invalid_model"), FH_REFUSE_NO_SUCH_MODEL},      /* Mistral */
     {FH_LIT_INIT("invalid_api_key"), FH_REFUSE_UPSTREAM_DENIED},
     {FH_LIT_INIT("authentication_error"), FH_REFUSE_UPSTREAM_DENIED},
     {FH_LIT_INIT("permission_error"), FH_REFUSE_UPSTREAM_DENIED},
@@ -95,6 +98,29 @@ yyjson_val *fh_openai_chat_error_in(yyjson_val *obj)
                                                                                     : NULL;
 }
 
+/* read_detail: what FastAPI says, and Mistral and vLLM with it: a sentence, or the first thing that
+ * was wrong and where, [{"loc": ["body", "messages"], "msg": …}]. */
+static void read_detail(struct fh_fault *fault, struct fh_arena *arena, yyjson_val *detail)
+{
+    yyjson_val *first = yyjson_arr_get_first(detail);
+    struct fh_slice message = fh_json_text(fh_json_get(first, FH_LIT("msg")));
+    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(first, FH_LIT("loc")));
+    struct fh_buf where = fh_buf_in_arena(arena, WHERE_MAX);
+
+    if (yyjson_is_str(detail)) {
+        fault->message = fh_json_text(detail);
+        return;
+    }
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+        fh_buf_append(&where, where.len > 0 ? FH_LIT("/") : FH_NONE);
+        fh_buf_append(&where, yyjson_is_str(v) ? fh_json_text(v) : fh_json_number(v));
+    }
+    if (message.len > 0) {
+        fault->message = message;
+        fault->param = where.failed ? FH_NONE : fh_buf_slice(&where);
+    }
+}
+
 void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
                                  uint16_t status, struct fh_slice body)
 {
@@ -110,8 +136,8 @@ void fh_openai_chat_decode_fault(struct fh_fault *fault, struct fh_arena *arena,
     yyjson_val *error = fh_openai_chat_error_in(root);
 
     fh_openai_chat_read_fault(fault, status, error == NULL ? root : error);
-    if (error == NULL && yyjson_is_str(fh_json_get(root, FH_LIT("detail")))) {
-        fault->message = fh_json_text(fh_json_get(root, FH_LIT("detail"))); /* FastAPI */
+    if (error == NULL) {
+        read_detail(fault, arena, fh_json_get(root, FH_LIT("detail")));
     }
 }
 

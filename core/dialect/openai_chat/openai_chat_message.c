@@ -45,7 +45,9 @@ static enum fh_rc read_content(struct fh_reader *r, void *into, const struct fh_
     if (yyjson_arr_size(value) == 0) {
         (void)fh_read_keep(r, &draft->message->extras, at, value);
     }
-    return fh_read_list(r, &draft->content, at, value, fh_openai_chat_read_part);
+    FH_TRY(fh_read_list(r, &draft->content, at, value, fh_openai_chat_read_part));
+    fh_openai_chat_join_thoughts(r->arena, &draft->content);
+    return FH_OK;
 }
 
 /* Compatible providers name it either way, some say both: then the second repeats the first. What
@@ -115,7 +117,8 @@ static enum fh_rc read_refusal(struct fh_reader *r, void *into, const struct fh_
 }
 
 /* What an SDK adds to the answers that its clients send back says nothing new: the number that a
- * call had in the stream, arguments and content as objects. */
+ * call had in the stream, arguments and content as objects, Mistral's `prefix` (where it is true the
+ * message is the last one). */
 static enum fh_rc read_repeated(struct fh_reader *r, void *into, const struct fh_path *at,
                                 yyjson_val *value)
 {
@@ -125,8 +128,8 @@ static enum fh_rc read_repeated(struct fh_reader *r, void *into, const struct fh
     return FH_OK;
 }
 
-static enum fh_rc read_parsed(struct fh_reader *r, void *into, const struct fh_path *at,
-                              yyjson_val *value)
+static enum fh_rc read_added(struct fh_reader *r, void *into, const struct fh_path *at,
+                             yyjson_val *value)
 {
     struct draft *draft = into;
 
@@ -235,7 +238,8 @@ static const struct fh_member message_members[] = {
     FH_MEMBER_BY("tool_calls", read_calls),
     FH_MEMBER_BY("tool_call_id", read_call_id),
     FH_MEMBER_BY("name", read_name),
-    FH_MEMBER_BY("parsed", read_parsed),
+    FH_MEMBER_BY("parsed", read_added),
+    FH_MEMBER_BY("prefix", read_added),
 };
 
 static void join(struct fh_blocks *list, const struct fh_blocks *more)

@@ -166,18 +166,78 @@ static const struct fh_member refusal_part[] = {
         }                                   \
     }
 
-const struct fh_openai_chat_part fh_openai_chat_parts[FH_OPENAI_CHAT_PARTS] = {
+static const struct fh_openai_chat_part all_parts[] = {
     PART("text", TEXT, text_part),          PART("image_url", IMAGE, image_part),
     PART("input_audio", AUDIO, audio_part), PART("file", DOCUMENT, file_part),
     PART("video_url", VIDEO, video_part),   PART("refusal", REFUSAL, refusal_part),
 };
+
+static const struct fh_openai_chat_part *find(const struct fh_openai_chat_part *parts,
+                                              size_t count, struct fh_slice type)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fh_eq(parts[i].type, type)) {
+            return &parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* is_open says whether a thought may go on in the next part: in streams of Mistral's dialect it
+ * comes in pieces, and clients send the pieces back. */
+static bool is_open(const struct fh_block *thought)
+{
+    return thought != NULL && thought->kind == FH_BLOCK_THINKING &&
+           thought->content.last != NULL && thought->signature.len == 0 &&
+           !yyjson_is_true(fh_json_get(thought->content.last->raw, FH_LIT("closed")));
+}
+
+/* read_thought reads thinking that is a part of the content. Its pieces are kept as they were. */
+static enum fh_rc read_thought(struct fh_reader *r, struct fh_blocks *list,
+                               const struct fh_path *at, yyjson_val *value)
+{
+    struct fh_openai_chat_detail detail;
+
+    fh_openai_chat_read_chunk(&detail, r->arena, value);
+    bool more = is_open(list->last) && detail.kind == FH_BLOCK_THINKING;
+    struct fh_block *block = more ? list->last : fh_block_add(list, r->arena, detail.kind);
+    struct fh_block *piece = fh_block_add(&block->content, r->arena, FH_BLOCK_OPAQUE);
+
+    if (!more) {
+        block->pointer = fh_path_print(at, FH_NONE, r->arena);
+    }
+    piece->raw = value;
+    piece->text = detail.text;
+    block->text = more ? FH_NONE : detail.text;
+    block->signature = detail.signature;
+    block->data = detail.data;
+    block->signer = detail.signer;
+    return FH_OK;
+}
+
+void fh_openai_chat_join_thoughts(struct fh_arena *arena, struct fh_blocks *list)
+{
+    for (struct fh_block *thought = list->first; thought != NULL; thought = thought->next) {
+        struct fh_buf words = fh_buf_in_arena(arena, SIZE_MAX / 4);
+
+        if (thought->kind != FH_BLOCK_THINKING || thought->content.first == NULL ||
+            thought->content.first->next == NULL) {
+            continue;
+        }
+        for (const struct fh_block *p = thought->content.first; p != NULL; p = p->next) {
+            fh_buf_append(&words, p->text);
+        }
+        thought->text = fh_buf_slice(&words);
+    }
+}
 
 enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struct fh_path *at,
                                     yyjson_val *value)
 {
     const struct fh_openai_chat_flavour *flavour = fh_openai_chat_flavour_of(r);
     yyjson_val *type = fh_json_get(value, FH_LIT("type"));
-    const struct fh_openai_chat_part *part = NULL;
+    const struct fh_openai_chat_part *part =
+        find(flavour->parts, flavour->part_count, fh_json_text(type));
 
     if (!yyjson_is_obj(value)) {
         return fh_read_wrong(r, at, "an object with a type", value);
@@ -185,16 +245,19 @@ enum fh_rc fh_openai_chat_read_part(struct fh_reader *r, void *into, const struc
     if (!yyjson_is_str(type)) {
         return fh_read_missing(r, at, "a type, such as \"text\"");
     }
-    for (size_t i = 0; i < flavour->part_count && part == NULL; i++) {
-        part = fh_eq(flavour->parts[i].type, fh_json_text(type)) ? &flavour->parts[i] : NULL;
+    if (part == NULL) {
+        part = find(all_parts, FH_LEN(all_parts), fh_json_text(type));
+    }
+    if (part != NULL && part->kind == FH_BLOCK_THINKING) {
+        return read_thought(r, into, at, value);
     }
     struct fh_block *block =
         fh_block_add(into, r->arena, part == NULL ? FH_BLOCK_OPAQUE : part->kind);
 
     block->pointer = fh_path_print(at, FH_NONE, r->arena);
-    if (part == NULL) {
-        block->raw = value;
-        return FH_OK;
+    if (part != NULL) {
+        FH_TRY(fh_read_object(r, &part->shape, block, &block->extras, at, value));
     }
-    return fh_read_object(r, &part->shape, block, &block->extras, at, value);
+    block->raw = block->kind == FH_BLOCK_OPAQUE ? value : NULL;
+    return FH_OK;
 }

@@ -384,8 +384,9 @@ static void tell(struct fh_openai_chat_telling *t)
         note_usage(t);
         break;
     case FH_EVENT_ERROR:
-        fh_openai_chat_encode_fault(t->out, t->scratch, t->enc->frame.request_id,
-                                    &t->event->fault, t->enc->frame.framing);
+        fh_dialect(t->enc->flavour->id)
+            ->encode_fault(t->out, t->scratch, t->enc->frame.request_id, &t->event->fault,
+                           t->enc->frame.framing);
         break;
     case FH_EVENT_END:
         end(t->enc, t->out);

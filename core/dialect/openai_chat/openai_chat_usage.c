@@ -6,6 +6,11 @@ static const char usage_at[] = "/usage";
 static const char prompt_at[] = "/usage/prompt_tokens_details";
 static const char completion_at[] = "/usage/completion_tokens_details";
 
+/* Where the details do not say what was cached: DeepSeek's name for it, Mistral's, Moonshot's. */
+static const struct fh_slice cached_names[] = {FH_LIT_INIT("prompt_cache_hit_tokens"),
+                                               FH_LIT_INIT("num_cached_tokens"),
+                                               FH_LIT_INIT("cached_tokens")};
+
 static bool count_at(yyjson_val *obj, struct fh_slice key, uint64_t *count)
 {
     return fh_json_u64(fh_json_get(obj, key), count);
@@ -27,9 +32,9 @@ void fh_openai_chat_read_usage(struct fh_usage *usage, yyjson_val *obj)
     yyjson_val *completion = fh_json_get(obj, FH_LIT("completion_tokens_details"));
     uint64_t total = 0;
 
-    /* Where the details do not say it: Moonshot's name for it, then DeepSeek's. */
-    read_count(usage, FH_TOKENS_CACHE_READ, obj, FH_LIT("prompt_cache_hit_tokens"));
-    read_count(usage, FH_TOKENS_CACHE_READ, obj, FH_LIT("cached_tokens"));
+    for (size_t i = 0; i < FH_LEN(cached_names); i++) {
+        read_count(usage, FH_TOKENS_CACHE_READ, obj, cached_names[i]);
+    }
     read_count(usage, FH_TOKENS_CACHE_READ, prompt, FH_LIT("cached_tokens"));
     read_count(usage, FH_TOKENS_CACHE_WRITE_5M, prompt, FH_LIT("cache_write_tokens"));
     read_count(usage, FH_TOKENS_AUDIO_IN, prompt, FH_LIT("audio_tokens"));
@@ -114,6 +119,10 @@ void fh_openai_chat_usage_event(struct fh_events *out, yyjson_val *obj, bool who
     fh_openai_chat_keep(&event->extras, out->arena, &path, obj, &known, whole);
     keep_details(event, out->arena, obj, members[3], &prompt, whole);
     keep_details(event, out->arena, obj, members[4], &completion, whole);
+    for (struct fh_extra *e = event->extras.first; e != NULL; e = e->next) {
+        e->repeats =
+            fh_read_word(cached_names, FH_LEN(cached_names), e->key) < FH_LEN(cached_names);
+    }
     keep_odd(event, out->arena, obj, members[0], fh_usage_input(&event->usage));
     keep_odd(event, out->arena, obj, members[1], event->usage.count[FH_TOKENS_OUTPUT]);
     keep_odd(event, out->arena, obj, members[2], total_of(&event->usage));

@@ -1,5 +1,6 @@
 /*
- * openai_responses.h: what the files of this dialect share. Nothing outside this folder includes it.
+ * openai_responses.h: what the files of this dialect share. Nothing outside this folder
+ * includes it.
  *
  *     …_request_in.c  …_input.c      client body → request: the top level, the items
  *     …_request_out.c …_items.c      request → provider body: the top level, the items
@@ -8,15 +9,16 @@
  *     …_answer.c  …_stream_out.c     events → an answer that grows, and the events that tell of it
  *     …_usage.c …_fault.c …_scan.c …_count.c
  *
- * Conversation and answer are lists of items here: messages with parts, reasoning, calls, answers of
- * tools. An item or a part with something in it becomes a block; the items of an assistant's turn, one
- * after the other, become one message, and a message of ours becomes as many items as it needs.
+ * Conversation and answer are lists of items here: messages with parts, reasoning, calls,
+ * answers of tools. An item or a part with something in it becomes a block; the items of an
+ * assistant's turn, one after the other, become one message, and a message of ours becomes as
+ * many items as it needs.
  *
- * For its own clients an encoder gives back what no block says. Of a request that is what fh_block's
- * `item` holds (id, status); of an answer, FH_EVENT_EXTRA with the item in `raw`, named "added" before
- * its blocks and "done" behind them: no other dialect's encoder ever sees these. START and FINISH have
- * the response in `raw`, and where a part of reasoning begins, FH_EVENT_THINKING has the name of its
- * list in `name`.
+ * For its own clients an encoder gives back what no block says. Of a request that is what
+ * fh_block's `item` holds (id, status); of an answer, FH_EVENT_EXTRA with the item in `raw`,
+ * named "added" before its blocks and "done" behind them: no other dialect's encoder ever sees
+ * these. START and FINISH have the response in `raw`, and where a part of reasoning begins,
+ * FH_EVENT_THINKING has the name of its list in `name`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -110,8 +112,8 @@ enum fh_rc fh_responses_encode_request(struct fh_buf *out, struct fh_arena *scra
 /* ---- answers of providers ---- */
 
 /* An answer of a provider as it comes in. Items are announced, filled and done; what an item says
- * when it is done, and did not say before, is said then. So a whole answer is items that are announced
- * and done at once. */
+ * when it is done, and did not say before, is said then. So a whole answer is items that are
+ * announced and done at once. */
 struct fh_responses_turn;
 struct fh_responses_item;
 
@@ -126,8 +128,8 @@ uint64_t fh_responses_next(const struct fh_responses_turn *turn);
 /* fh_responses_item finds one that is not done; NULL when there is none. */
 struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint64_t index);
 
-/* fh_responses_part begins a part of an item: of the `content` of a message or of reasoning, or of the
- * `summary` of that. */
+/* fh_responses_part begins a part of an item: of the `content` of a message or of reasoning, or
+ * of the `summary` of that. */
 FH_NODISCARD bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out,
                                     struct fh_slice list, yyjson_val *part, const char **what);
 
@@ -152,7 +154,8 @@ void fh_responses_part_done(struct fh_responses_item *item, struct fh_events *ou
 void fh_responses_done(struct fh_responses_item *item, struct fh_events *out,
                        yyjson_val *whole);
 
-/* fh_responses_output tells those items of a response's output that were not announced or not done. */
+/* fh_responses_output tells those items of a response's output that were not announced or not
+ * done. */
 void fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
                          yyjson_val *output);
 
@@ -168,8 +171,8 @@ void fh_responses_begin(struct fh_events *out, yyjson_val *response);
 void fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
                       yyjson_val *response, bool failed);
 
-/* fh_responses_is_failure says whether a response of this status is no answer. In a `whole` one there
- * may be none yet. */
+/* fh_responses_is_failure says whether a response of this status is no answer. In a `whole` one
+ * there may be none yet. */
 FH_NODISCARD bool fh_responses_is_failure(struct fh_slice status, bool whole);
 
 enum fh_rc fh_responses_decode_reply(struct fh_events *out, struct fh_slice body,
@@ -178,13 +181,14 @@ void *fh_responses_stream_decoder_new(struct fh_arena *arena);
 enum fh_rc fh_responses_decode_stream(void *decoder, struct fh_events *out,
                                       const struct fh_frame *wire, struct fh_complaint *why);
 
-/* fh_responses_finish says why a response ended, by its status, the reason in its incomplete_details,
- * and whether there are calls or a refusal in it. `word` is the provider's own. */
+/* fh_responses_finish says why a response ended, by its status, the reason in its
+ * incomplete_details, and whether there are calls or a refusal in it. `word` is the provider's
+ * own. */
 enum fh_finish fh_responses_finish(struct fh_slice status, struct fh_slice reason, bool calls,
                                    bool refused, struct fh_slice *word);
 
-/* fh_responses_read_usage reads a usage object. What it has no class for goes to `extras`, which may
- * be NULL. */
+/* fh_responses_read_usage reads a usage object. What it has no class for goes to `extras`,
+ * which may be NULL. */
 void fh_responses_read_usage(struct fh_usage *usage, yyjson_val *obj, struct fh_arena *arena,
                              struct fh_extras *extras);
 

@@ -3,9 +3,9 @@
  *
  *     block ──▶ part of an item ──▶ item ──▶ output ──▶ the whole response
  *
- * The API's streams end with an event that says everything again. So all of an answer is held, once,
- * as the text that goes between the quotes of a JSON string; what else a done event repeats is printed
- * from it. A whole answer is the same, without the events.
+ * The API's streams end with an event that says everything again. So all of an answer is held,
+ * once, as the text that goes between the quotes of a JSON string; what else a done event
+ * repeats is printed from it. A whole answer is the same, without the events.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -98,8 +98,8 @@ FH_NODISCARD bool fh_responses_add_value(struct fh_responses_answer *answer,
                                          struct fh_arena *scratch, struct fh_buf *list,
                                          yyjson_val *value);
 
-/* fh_responses_hold adds text to the last piece of an item, and gives it escaped: borrowed from `text`
- * until that is used again.
+/* fh_responses_hold adds text to the last piece of an item, and gives it escaped: borrowed from
+ * `text` until that is used again.
  *
  * Returns  false when the answer would hold too much.
  */

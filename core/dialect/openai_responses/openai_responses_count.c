@@ -30,7 +30,7 @@ void fh_responses_wrap_count(struct fh_buf *out, struct fh_arena *scratch, struc
 
     FH_UNUSED(scratch);
     if (fh_json_scan(chat, counted, at, FH_LEN(counted), FH_JSON_DEPTH_MAX, &ignored) !=
-        FH_OK) { /* a member stands twice, because a client said it twice: the provider shall say so */
+        FH_OK) { /* a client said something twice: the provider shall say so */
         fh_buf_append(out, chat);
         return;
     }

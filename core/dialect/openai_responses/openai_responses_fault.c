@@ -1,9 +1,10 @@
 /* openai_responses_fault.c: errors, both ways. Their shape and their words are those of all of
  * OpenAI's APIs; what is this one's own is an error in the middle of a stream.
  *
- * A stream's error event is documented as {"type":"error","code","message","param"}, which the official
- * SDK hands to its caller like any other event: a program that looks at the text alone takes what it
- * got for the whole. Only data with a member "error" makes it throw. So ours has both.
+ * A stream's error event is documented as {"type":"error","code","message","param"}, which the
+ * official SDK hands to its caller like any other event: a program that looks at the text alone
+ * takes what it got for the whole. Only data with a member "error" makes it throw. So ours has
+ * both.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses.h"

@@ -288,8 +288,8 @@ static const struct fh_member reasoning_members[] = {
     FH_MEMBER("encrypted_content", TEXT, struct draft, encrypted),
 };
 
-/* read_reasoning: with text it is thinking; without, it is thinking that only its provider can read,
- * or the signature of a call. */
+/* read_reasoning: with text it is thinking; without, it is thinking that only its provider can
+ * read, or the signature of a call. */
 static enum fh_rc read_reasoning(struct fh_reader *r, const struct fh_path *at,
                                  yyjson_val *item)
 {

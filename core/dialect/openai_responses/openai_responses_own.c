@@ -1,5 +1,5 @@
-/* openai_responses_own.c: what an encoder is told by a decoder of this dialect, and by no other: items as
- * they begin and end, and what only this dialect's texts have.
+/* openai_responses_own.c: what an encoder is told by a decoder of this dialect, and by no
+ * other: items as they begin and end, and what only this dialect's texts have.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses_tell.h"
 

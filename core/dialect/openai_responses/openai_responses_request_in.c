@@ -182,7 +182,8 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
 
 /* ---- the rest ---- */
 
-/* read_included: encrypted reasoning always comes back; the others are reported where they stand. */
+/* read_included: encrypted reasoning always comes back; the others are reported where they
+ * stand. */
 static enum fh_rc read_included(struct fh_reader *r, void *into, const struct fh_path *at,
                                 yyjson_val *value)
 {

@@ -100,7 +100,7 @@ static int strictness(const struct fh_chat_request *req)
     return req->format_strict < 0 && binds ? 1 : req->format_strict;
 }
 
-static void add_format(struct fh_writer *w, yyjson_mut_val *root)
+static enum fh_rc add_format(struct fh_writer *w, yyjson_mut_val *root)
 {
     static const char *const words[] = {[FH_FORMAT_TEXT] = "text",
                                         [FH_FORMAT_JSON] = "json_object",
@@ -109,7 +109,10 @@ static void add_format(struct fh_writer *w, yyjson_mut_val *root)
     bool schema = req->format == FH_FORMAT_JSON_SCHEMA;
 
     if (req->format == FH_FORMAT_UNSET || (req->format == FH_FORMAT_TEXT && !w->ours)) {
-        return;
+        return FH_OK;
+    }
+    if (schema && req->format_schema == NULL) {
+        return fh_write_refuse(w, FH_LIT("/text/format/schema"), "a schema is required here");
     }
     yyjson_mut_val *format =
         yyjson_mut_obj_add_obj(w->doc, fh_write_in(w, root, "text"), "format");
@@ -124,6 +127,7 @@ static void add_format(struct fh_writer *w, yyjson_mut_val *root)
         fh_write_flag(w, format, "strict", w->ours ? req->format_strict : strictness(req));
     }
     fh_write_extras(w, &req->extras, "/text/format", format);
+    return FH_OK;
 }
 
 static void add_reasoning(struct fh_writer *w, yyjson_mut_val *root)
@@ -150,7 +154,8 @@ static void add_reasoning(struct fh_writer *w, yyjson_mut_val *root)
 
 /* ---- the rest ---- */
 
-/* Tiers of other dialects, and what comes nearest to them: "no other service than the plain one". */
+/* Tiers of other dialects, and what comes nearest to them: "no other service than the plain
+ * one". */
 static void add_service_tier(struct fh_writer *w, yyjson_mut_val *root)
 {
     static const struct fh_slice known[] = {FH_LIT_INIT("auto"), FH_LIT_INIT("default"),
@@ -223,7 +228,7 @@ enum fh_rc fh_responses_encode_request(struct fh_buf *out, struct fh_arena *scra
     add_input(&w, root);
     add_tools(&w, root);
     add_tool_choice(&w, root);
-    add_format(&w, root);
+    FH_TRY(add_format(&w, root));
     add_reasoning(&w, root);
     fh_write_given(&w, root, "user", req->user);
     add_service_tier(&w, root);

@@ -1,8 +1,8 @@
 /* openai_responses_scan.c: what the books need of bytes that pass as they are.
  *
- * All of it is in the last event of a stream. Any other is told by the first bytes of its data, where
- * the API has its type, and is not looked at further. Of the response only the members that count are
- * parsed.
+ * All of it is in the last event of a stream. Any other is told by the first bytes of its data,
+ * where the API has its type, and is not looked at further. Of the response only the members
+ * that count are parsed.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses.h"
@@ -35,8 +35,8 @@ static void see_fault(struct fh_watch *watch, struct fh_arena *scratch, yyjson_v
     watch->failure = fault.kind;
 }
 
-/* has_kind says whether an item or a part of some type is in the output. The text is searched before
- * anything is parsed: in a string of the answer its quotes would be escaped. */
+/* has_kind says whether an item or a part of some type is in the output. The text is searched
+ * before anything is parsed: in a string of the answer its quotes would be escaped. */
 static bool has_kind(struct fh_arena *scratch, struct fh_slice output, struct fh_slice type,
                      bool part)
 {

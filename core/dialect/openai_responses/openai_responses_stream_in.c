@@ -5,7 +5,8 @@
  * Events of which we know nothing are of tools that the provider runs, or of a later day: they are
  * passed over wherever they stand.
  *
- * Nearly every event is a delta. Its members are found by a scan; a tree is built of the others only.
+ * Nearly every event is a delta. Its members are found by a scan; a tree is built of the others
+ * only.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"

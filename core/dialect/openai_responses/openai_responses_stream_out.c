@@ -1,7 +1,9 @@
-/* openai_responses_stream_out.c: events become an answer, and the events of a stream that tell how it
- * grows.
+/* openai_responses_stream_out.c: events become an answer, and the events of a stream that tell
+ * how it grows.
  *
- *     created, in_progress, (item added, (part added, delta*, text done, part done)*, item done)*, completed
+ *     created, in_progress,
+ *     (item added, (part added, delta*, text done, part done)*, item done)*,
+ *     completed
  *
  * Blocks that overlap become items that overlap: each event names its item. Texts side by side are
  * parts of one message, which is done when something else begins. A whole answer goes the same way
@@ -373,6 +375,11 @@ static void on_end(struct fh_responses_pen *pen)
 {
     struct fh_responses_answer *answer = &pen->enc->answer;
 
+    need_start(pen);
+    if (!answer->finished && pen->out == NULL) {
+        answer->incomplete = true; /* all of it is there, and nobody said why it ended */
+        return;
+    }
     if (!answer->finished) {
         fail_with(pen, FH_LIT("the provider's answer ended without a reason to end"));
         return;

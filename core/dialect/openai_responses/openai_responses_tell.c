@@ -1,5 +1,5 @@
-/* openai_responses_tell.c: writes the events of a stream: each about the response, an item, or a piece of
- * an item.
+/* openai_responses_tell.c: writes the events of a stream: each about the response, an item, or
+ * a piece of an item.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses_tell.h"
 

@@ -1,7 +1,8 @@
 /*
  * openai_responses_tell.h: the encoder of answers, in its parts.
  *
- *     stream_out   an event ──▶ what becomes of the answer           own   what only our own dialect says
+ *     stream_out   an event ──▶ what becomes of the answer
+ *     own          the same, of what only our own dialect says
  *     tell         what became of it ──▶ an event of the stream
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -1,9 +1,9 @@
-/* openai_responses_turn.c: the items of an answer become blocks, numbered in the order in which they
- * begin.
+/* openai_responses_turn.c: the items of an answer become blocks, numbered in the order in which
+ * they begin.
  *
  * An item is announced, says its parts, and is done; items may overlap. A part of a message is a
- * block. Reasoning is one block, however many parts its summary has: what is encrypted belongs to all
- * of them. Items that we know nothing of are told whole when they are done.
+ * block. Reasoning is one block, however many parts its summary has: what is encrypted belongs
+ * to all of them. Items that we know nothing of are told whole when they are done.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses.h"
@@ -143,8 +143,8 @@ struct fh_responses_item *fh_responses_item(struct fh_responses_turn *turn, uint
 
 /* ---- what an item says ---- */
 
-/* say_thoughts begins a part of reasoning, in the list of that name: the block goes on, with a blank
- * line before it. Our own encoder is told the list. */
+/* say_thoughts begins a part of reasoning, in the list of that name: the block goes on, with a
+ * blank line before it. Our own encoder is told the list. */
 static void say_thoughts(struct fh_responses_item *item, struct fh_events *out,
                          struct fh_slice list)
 {

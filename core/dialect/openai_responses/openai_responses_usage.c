@@ -1,8 +1,9 @@
 /* openai_responses_usage.c: token counts, both ways.
  *
- * input_tokens counts all input, whatever its class: what was cached and what was written to the cache
- * is part of it. So the first class is what is left, at least nothing. What the classes would not give
- * back as it was is kept as an extra, and so are members that no class is for.
+ * input_tokens counts all input, whatever its class: what was cached and what was written to
+ * the cache is part of it. So the first class is what is left, at least nothing. What the
+ * classes would not give back as it was is kept as an extra, and so are members that no class
+ * is for.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/openai_responses.h"

@@ -1,5 +1,5 @@
-/* test_openai_responses.c: the vectors, every stream of them at every cut, and what no text file can
- * say.
+/* test_openai_responses.c: the vectors, every stream of them at every cut, and what no text
+ * file can say.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fields.h"
 
@@ -174,7 +174,8 @@ static void test_signatures_of_calls_go_there_and_back(void **state)
     }
 }
 
-/* A seal is no secret: whoever makes one with bytes in it that are no text gets it back as it is. */
+/* A seal is no secret: whoever makes one with bytes in it that are no text gets it back as it
+ * is. */
 static void test_a_seal_of_no_text_is_none(void **state)
 {
     static const char body[] =
