@@ -249,7 +249,7 @@ static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
     for (size_t i = 0; i < w->req->stop_count; i++) {
         struct fh_slice stop = w->req->stop[i];
 
-        if (!w->ours && !fh_claude_stops_at(stop)) { /* the API refuses it, others are asked for it */
+        if (!w->ours && !fh_claude_stops_at(stop)) { /* others are asked for it */
             fh_anthropic_lose(w, FH_FIELD_STOP,
                               "a text to stop at must have more in it than white space");
         } else {

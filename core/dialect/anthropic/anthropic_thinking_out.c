@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/anthropic/anthropic.h"
 
-enum { MAX_TOKENS_DEFAULT = 4096 }; /* it is required here; every model of the API gives as much */
+/* It is required here; every model of the API gives as much. */
+enum { MAX_TOKENS_DEFAULT = 4096 };
 
 void fh_anthropic_lose(struct fh_writer *w, enum fh_field field, const char *why)
 {

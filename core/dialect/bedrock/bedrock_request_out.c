@@ -155,8 +155,8 @@ static void write_stop(struct fh_bedrock_pen *pen, yyjson_mut_val *list, struct 
                         "a text to stop at must have more in it than white space");
         return;
     }
-    (void)yyjson_mut_arr_add_strn(pen->w.doc, list,
-                                  stop.len == 0 ? "" : (const char *)stop.ptr, stop.len);
+    (void)yyjson_mut_arr_add_strn(pen->w.doc, list, stop.len == 0 ? "" : (const char *)stop.ptr,
+                                  stop.len);
 }
 
 static void write_inference(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
