@@ -3,7 +3,7 @@
  *
  *     SSE            event: message_stop\ndata: {…}\n\n          most dialects
  *     EVENTSTREAM    [lengths|crc|:event-type …|payload|crc]     Bedrock: eventstream.h
- *     CHUNKS         the same, each payload {"bytes": base64}    Bedrock's InvokeModel: a native event each
+ *     CHUNKS         the same, each payload {"bytes": base64}    Bedrock's InvokeModel
  *     LIST           [{…},\r\n{…}]                               Gemini without alt=sse
  *
  * A dialect is a schema, a framing is how its events are told apart: Claude's Messages come as SSE

@@ -4,8 +4,9 @@
  *     feed(bytes) ──▶ [ SSE | event stream | chunks ] ──▶ next() ──▶ frame, frame, … MORE
  *
  * One decoder for all framings, so that who reads streams knows none of them. Rules of feeding,
- * borrowing and limits are those of sse.h and eventstream.h. A chunk's frame is the native event in
- * its envelope: `data` is what the base64 held, `name` its member "type", `raw` still the whole chunk.
+ * borrowing and limits are those of sse.h and eventstream.h. A chunk's frame is the native event
+ * in its envelope: `data` is what the base64 held, `name` its member "type", `raw` still the whole
+ * chunk.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,7 +28,7 @@ bool fh_frames_at_boundary(const struct fh_frames *frames);
 struct fh_error fh_frames_error(const struct fh_frames *frames);
 
 /* fh_frame_write appends one event in a framing: for SSE `event:` unless `name` is empty; for event
- * streams an event of that type; a chunk has `data` in base64. LIST is not written here: the dialect
- * that has it knows where it begins and ends. */
+ * streams an event of that type; a chunk has `data` in base64. LIST is not written here: the
+ * dialect that has it knows where it begins and ends. */
 void fh_frame_write(struct fh_buf *out, enum fh_framing framing, struct fh_slice name,
                     struct fh_slice data);

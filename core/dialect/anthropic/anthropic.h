@@ -10,6 +10,7 @@
 
 #include "chat/read.h"
 #include "chat/write.h"
+#include "dialect/claude.h"
 #include "dialect/dialect.h"
 
 #define FH_ANTHROPIC_AUTOMATIC "cache_control" /* at the top: behind whatever comes last */

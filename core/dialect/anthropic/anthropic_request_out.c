@@ -242,14 +242,6 @@ static void add_service_tier(struct fh_writer *w, yyjson_mut_val *root)
     }
 }
 
-static bool is_blank(struct fh_slice text)
-{
-    while (text.len > 0 && fh_find(FH_LIT(" \t\r\n"), text.ptr[0]) < 4) {
-        text = fh_tail(text, 1);
-    }
-    return text.len == 0;
-}
-
 static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
 {
     yyjson_mut_val *list = yyjson_mut_arr(w->doc);
@@ -257,7 +249,7 @@ static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
     for (size_t i = 0; i < w->req->stop_count; i++) {
         struct fh_slice stop = w->req->stop[i];
 
-        if (is_blank(stop) && !w->ours) { /* the API refuses it, others are asked for it */
+        if (!w->ours && !fh_claude_stops_at(stop)) { /* others are asked for it */
             fh_anthropic_lose(w, FH_FIELD_STOP,
                               "a text to stop at must have more in it than white space");
         } else {

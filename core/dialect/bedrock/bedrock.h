@@ -10,6 +10,7 @@
 
 #include "chat/read.h"
 #include "chat/write.h"
+#include "dialect/claude.h"
 #include "dialect/dialect.h"
 
 extern const struct fh_cell fh_bedrock_cells[FH_FIELDS];

@@ -423,7 +423,8 @@ bool fh_bedrock_read_cache(yyjson_val *point, enum fh_cache *cache)
 }
 
 /* take_call_signature: a thought without words that Gemini signed, right behind a call, is what we
- * made of the call's own signature, for a client that has no place for one. Others sign no calls. */
+ * made of the call's own signature, for a client that has no place for one. Others sign no
+ * calls. */
 static bool take_call_signature(struct fh_block *call, const struct fh_block *thought)
 {
     if (call == NULL || call->kind != FH_BLOCK_TOOL_CALL || call->signature.len > 0 ||

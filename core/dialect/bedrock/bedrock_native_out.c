@@ -237,29 +237,6 @@ void fh_bedrock_write_tools(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
 
 /* ---- thinking and the rest ---- */
 
-/* may_think says whether Claude takes `thinking` beside the rest: not when a call is forced, and
- * not with sampling of one's own. */
-static bool may_think(const struct fh_chat_request *req)
-{
-    return req->tool_choice != FH_CHOICE_ANY && req->tool_choice != FH_CHOICE_NAMED &&
-           req->value[FH_FIELD_TEMPERATURE] == NULL && req->value[FH_FIELD_TOP_P] == NULL &&
-           req->value[FH_FIELD_TOP_K] == NULL;
-}
-
-/* thinking_of is how a request wants Claude to think. Other dialects than Anthropic's say effort
- * and mean thinking. */
-static enum fh_thinking thinking_of(const struct fh_chat_request *req)
-{
-    if (req->thinking == FH_THINKING_UNSET && req->effort == FH_EFFORT_NONE) {
-        return FH_THINKING_OFF;
-    }
-    if (req->thinking == FH_THINKING_UNSET && req->dialect != FH_DIALECT_ANTHROPIC &&
-        req->effort >= FH_EFFORT_LOW && may_think(req)) {
-        return FH_THINKING_ADAPTIVE;
-    }
-    return req->thinking;
-}
-
 static void write_claude_thinking(struct fh_bedrock_pen *pen)
 {
     static const char *const types[] = {
@@ -268,31 +245,33 @@ static void write_claude_thinking(struct fh_bedrock_pen *pen)
         [FH_THINKING_ADAPTIVE] = "adaptive",
     };
     const struct fh_chat_request *req = pen->w.req;
-    enum fh_thinking thinking = thinking_of(req);
+    bool anthropics = req->dialect == FH_DIALECT_ANTHROPIC;
+    struct fh_claude_thinking thinking = {.kind = req->thinking};
 
-    if (thinking == FH_THINKING_OPAQUE && req->dialect == FH_DIALECT_ANTHROPIC) {
+    if (thinking.kind == FH_THINKING_OPAQUE && anthropics) {
         fh_write_val(&pen->w, pen->native, "thinking", req->thinking_raw);
         return;
     }
-    if (thinking == FH_THINKING_OPAQUE) {
+    if (thinking.kind == FH_THINKING_OPAQUE) {
         fh_bedrock_lose(pen, FH_FIELD_THINKING_OPAQUE,
                         "a way of thinking that claude does not have");
         return;
     }
-    if (thinking == FH_THINKING_UNSET) {
-        if (req->thinking_shown >= 0) {
-            fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN,
-                            "said only of thinking that is asked for");
-        }
+    if (!anthropics) {
+        thinking = fh_claude_think(req, pen->w.loss);
+    }
+    if (thinking.kind == FH_THINKING_UNSET) {
         return;
     }
     yyjson_mut_val *obj = yyjson_mut_obj_add_obj(pen->w.doc, pen->native, "thinking");
 
-    fh_write_word(&pen->w, obj, "type", types[thinking]);
-    if (thinking == FH_THINKING_BUDGET) {
+    fh_write_word(&pen->w, obj, "type", types[thinking.kind]);
+    if (thinking.budget > 0) {
+        (void)yyjson_mut_obj_add_uint(pen->w.doc, obj, "budget_tokens", thinking.budget);
+    } else if (thinking.kind == FH_THINKING_BUDGET) {
         fh_write_val(&pen->w, obj, "budget_tokens", req->thinking_budget);
     }
-    if (req->thinking_shown >= 0 && thinking != FH_THINKING_OFF) {
+    if (req->thinking_shown >= 0 && thinking.kind != FH_THINKING_OFF) {
         fh_write_word(&pen->w, obj, "display",
                       req->thinking_shown == 1 ? "summarized" : "omitted");
     }

@@ -148,19 +148,28 @@ static enum fh_rc write_messages(struct fh_bedrock_pen *pen, yyjson_mut_val *roo
 
 /* ---- the rest ---- */
 
+static void write_stop(struct fh_bedrock_pen *pen, yyjson_mut_val *list, struct fh_slice stop)
+{
+    if (!pen->w.ours && pen->family->claude && !fh_claude_stops_at(stop)) {
+        fh_bedrock_lose(pen, FH_FIELD_STOP,
+                        "a text to stop at must have more in it than white space");
+        return;
+    }
+    (void)yyjson_mut_arr_add_strn(pen->w.doc, list, stop.len == 0 ? "" : (const char *)stop.ptr,
+                                  stop.len);
+}
+
 static void write_inference(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
 {
     const struct fh_chat_request *req = pen->w.req;
     yyjson_mut_val *config = fh_write_in(&pen->w, root, "inferenceConfig");
+    yyjson_mut_val *stops = yyjson_mut_arr(pen->w.doc);
 
-    if (req->stop_count > 0) {
-        yyjson_mut_val *list = yyjson_mut_obj_add_arr(pen->w.doc, config, "stopSequences");
-
-        for (size_t i = 0; i < req->stop_count; i++) {
-            (void)yyjson_mut_arr_add_strn(
-                pen->w.doc, list, req->stop[i].len == 0 ? "" : (const char *)req->stop[i].ptr,
-                req->stop[i].len);
-        }
+    for (size_t i = 0; i < req->stop_count; i++) {
+        write_stop(pen, stops, req->stop[i]);
+    }
+    if (yyjson_mut_arr_size(stops) > 0) {
+        (void)yyjson_mut_obj_add_val(pen->w.doc, config, "stopSequences", stops);
     }
     fh_write_extras(&pen->w, &req->extras, "/inferenceConfig", config);
     if (yyjson_mut_obj_size(config) == 0) {
@@ -175,6 +184,10 @@ static void write_format(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
     struct fh_buf schema = fh_buf_in_arena(pen->w.scratch, SIZE_MAX / 4);
 
     if (req->format != FH_FORMAT_JSON_SCHEMA) {
+        return;
+    }
+    if (!yyjson_is_obj(req->format_schema)) {
+        fh_bedrock_lose(pen, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
         return;
     }
     yyjson_mut_val *config = fh_write_in(&pen->w, root, "outputConfig");
