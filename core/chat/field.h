@@ -25,9 +25,13 @@ enum fh_field {
 
 /* How many of them are values, which come first. */
 enum {
-#define X(name, ...) +1
-    FH_VALUES = 0 FH_VALUE_FIELDS(X),
-    FH_REQUEST_FIELDS = FH_VALUES FH_REQUEST_TRAITS(X),
+#define X(name, ...) FH_VALUE_##name,
+    FH_VALUE_FIELDS(X) FH_VALUES,
+#undef X
+};
+enum {
+#define X(name, ...) FH_OF_REQUESTS_##name,
+    FH_VALUE_FIELDS(X) FH_REQUEST_TRAITS(X) FH_REQUEST_FIELDS,
 #undef X
 };
 
@@ -65,6 +69,8 @@ struct fh_cell {
     enum fh_fate fate;
     bool by_code;    /* of a value: the dialect's own code reads and writes it */
     const char *why; /* NULL where it is mapped and there is nothing to say */
+    bool some;       /* mapped, but not with every value or to every model: `why` says which */
+    struct fh_slice also; /* another place where it may be told; empty: none */
 };
 
 /* fh_fate_name gives "mapped", "changed", "dropped" or "refused". */

@@ -6,12 +6,6 @@
 
 enum { BUDGET_MIN = 1024 }; /* of thinking */
 
-static void lose(const struct fh_chat_request *req, struct fh_loss *loss, enum fh_field field,
-                 const char *why)
-{
-    fh_loss_add(loss, fh_dialect(req->dialect)->cells[field].pointer, why);
-}
-
 static bool is_one(yyjson_val *number)
 {
     uint64_t n = 0;
@@ -68,11 +62,11 @@ static enum fh_thinking wish_to_think(const struct fh_chat_request *req, struct 
         return wish;
     }
     if (req->thinking != FH_THINKING_UNSET) {
-        lose(req, loss,
+        fh_dialect_lose(req, loss,
              wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET : FH_FIELD_THINKING_ADAPTIVE,
              impossible);
     } else if (req->thinking_shown == 1) {
-        lose(req, loss, FH_FIELD_THINKING_SHOWN, impossible);
+        fh_dialect_lose(req, loss, FH_FIELD_THINKING_SHOWN, impossible);
     }
     return FH_THINKING_UNSET;
 }
@@ -104,7 +98,7 @@ static struct fh_claude_thinking fit_budget(const struct fh_chat_request *req,
                                    : "thinking takes 1024 tokens or more, below max_tokens";
     }
     if (why != NULL) {
-        lose(req, loss, FH_FIELD_THINKING_BUDGET, why);
+        fh_dialect_lose(req, loss, FH_FIELD_THINKING_BUDGET, why);
     }
     return fit;
 }

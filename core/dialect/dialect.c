@@ -17,6 +17,12 @@ const struct fh_dialect *fh_dialect(enum fh_dialect_id id)
     return all[id];
 }
 
+void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss, enum fh_field field,
+                     const char *why)
+{
+    fh_loss_add(loss, fh_dialect(req->dialect)->cells[field].pointer, why);
+}
+
 const struct fh_dialect *fh_dialect_by_name(struct fh_slice name)
 {
     for (size_t i = 0; i < FH_LEN(all); i++) {

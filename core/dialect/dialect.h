@@ -169,3 +169,8 @@ const struct fh_dialect *fh_dialect(enum fh_dialect_id id);
 
 /* fh_dialect_by_name finds one by its name in configs; NULL when there is none. */
 const struct fh_dialect *fh_dialect_by_name(struct fh_slice name);
+
+/* fh_dialect_lose reports a field of a request by the place where its own dialect says it: for
+ * encoders, which find values that do not fit. */
+void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss, enum fh_field field,
+                     const char *why);

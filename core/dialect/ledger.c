@@ -11,12 +11,15 @@ bool fh_ledger_row(const struct fh_dialect *from, const struct fh_dialect *to,
     if (source->pointer.len == 0) {
         return false;
     }
-    bool arrives = target->fate == FH_FATE_MAPPED || target->fate == FH_FATE_CHANGED;
+    bool meant = target->fate == FH_FATE_MAPPED && target->why != NULL && !target->some;
+    bool arrives = !meant && target->fate != FH_FATE_DROPPED && target->fate != FH_FATE_REFUSED;
 
     *row = (struct fh_ledger_row){.field = field,
                                   .from = source->pointer,
                                   .to = arrives ? target->pointer : FH_NONE,
+                                  .also = arrives ? target->also : FH_NONE,
                                   .fate = target->fate,
+                                  .some = target->some,
                                   .why = target->why};
     return true;
 }
@@ -33,8 +36,10 @@ static void print_row(struct fh_buf *out, const struct fh_ledger_row *row)
 {
     fh_buf_printf(out, "| %.*s | ", FH_ARG(fh_field_row(row->field)->doc));
     code(out, row->from);
-    fh_buf_printf(out, " | %s | ", fh_fate_name(row->fate));
+    fh_buf_printf(out, " | %s%s | ", fh_fate_name(row->fate), row->some ? ", some" : "");
     code(out, row->to);
+    fh_buf_append(out, row->also.len > 0 ? FH_LIT(" or ") : FH_NONE);
+    code(out, row->also);
     fh_buf_printf(out, "%s%s |\n", row->to.len > 0 && row->why != NULL ? ": " : "",
                   row->why == NULL ? "" : row->why);
 }
@@ -109,7 +114,9 @@ void fh_ledger_print(struct fh_buf *out)
                "(`freehold check --translation`), which the code itself goes by; a test walks "
                "every "
                "row.\n\n"
-               "* **mapped**: arrives as what it was. * **changed**: arrives in another form, "
+               "* **mapped**: arrives as what it was; *some*: what does not is reported, or "
+               "refused.\n"
+               "* **changed**: arrives in another form, "
                "and is "
                "reported.\n"
                "* **dropped**: does not arrive, and is reported. * **refused**: without it the "

@@ -16,7 +16,9 @@ struct fh_ledger_row {
     enum fh_field field;
     struct fh_slice from; /* where the source says it */
     struct fh_slice to;   /* where the target says it; empty: nowhere, or it is meant anyway */
+    struct fh_slice also; /* or there */
     enum fh_fate fate;
+    bool some;       /* mapped, but for values or models of which `why` speaks */
     const char *why; /* NULL: there is nothing to say */
 };
 

@@ -109,9 +109,6 @@ struct fh_anthropic_measure fh_anthropic_measure(struct fh_writer *w);
 void fh_anthropic_add_thinking(struct fh_writer *w, yyjson_mut_val *root,
                                const struct fh_anthropic_measure *m);
 
-/* fh_anthropic_lose reports a value that does not fit, by its place in the source. */
-void fh_anthropic_lose(struct fh_writer *w, enum fh_field field, const char *why);
-
 /* fh_anthropic_last_cacheable finds the block that a breakpoint for the whole request is put
  * behind; NULL when there is none. */
 struct fh_block *fh_anthropic_last_cacheable(const struct fh_chat_request *req);

@@ -215,7 +215,7 @@ static void add_metadata(struct fh_writer *w, yyjson_mut_val *root)
     if (w->req->user.ptr != NULL) {
         fh_write_text(w, metadata, "user_id", w->req->user);
         if (identifier != NULL) {
-            fh_anthropic_lose(w, FH_FIELD_SAFETY_IDENTIFIER,
+            fh_dialect_lose(w->req, w->loss, FH_FIELD_SAFETY_IDENTIFIER,
                               "one id of a user is taken, and another was given");
         }
     } else {
@@ -238,7 +238,7 @@ static void add_service_tier(struct fh_writer *w, yyjson_mut_val *root)
     } else if (fh_eq(tier, FH_LIT("default"))) {
         fh_write_word(w, root, "service_tier", "standard_only");
     } else if (tier.len > 0) {
-        fh_anthropic_lose(w, FH_FIELD_SERVICE_TIER, "anthropic has no such tier");
+        fh_dialect_lose(w->req, w->loss, FH_FIELD_SERVICE_TIER, "anthropic has no such tier");
     }
 }
 
@@ -250,7 +250,7 @@ static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
         struct fh_slice stop = w->req->stop[i];
 
         if (!w->ours && !fh_claude_stops_at(stop)) { /* others are asked for it */
-            fh_anthropic_lose(w, FH_FIELD_STOP,
+            fh_dialect_lose(w->req, w->loss, FH_FIELD_STOP,
                               "a text to stop at must have more in it than white space");
         } else {
             (void)yyjson_mut_arr_add_strn(w->doc, list, (const char *)stop.ptr, stop.len);

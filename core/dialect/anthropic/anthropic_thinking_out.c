@@ -6,11 +6,6 @@
 /* It is required here; every model of the API gives as much. */
 enum { MAX_TOKENS_DEFAULT = 4096 };
 
-void fh_anthropic_lose(struct fh_writer *w, enum fh_field field, const char *why)
-{
-    fh_loss_add(w->loss, fh_dialect(w->req->dialect)->cells[field].pointer, why);
-}
-
 struct fh_anthropic_measure fh_anthropic_measure(struct fh_writer *w)
 {
     struct fh_anthropic_measure m = {.thinking = w->req->thinking};

@@ -144,9 +144,6 @@ void fh_bedrock_write_native(struct fh_bedrock_pen *pen, yyjson_mut_val *root);
 /* fh_bedrock_write_tools writes toolConfig, and what of it is native. */
 void fh_bedrock_write_tools(struct fh_bedrock_pen *pen, yyjson_mut_val *root);
 
-/* fh_bedrock_lose reports a field of another dialect's request where its ledger has it. */
-void fh_bedrock_lose(struct fh_bedrock_pen *pen, enum fh_field field, const char *why);
-
 /* fh_bedrock_call_id gives the id of a call as this model takes it: itself, where it is one. */
 struct fh_slice fh_bedrock_call_id(const struct fh_bedrock_pen *pen, struct fh_slice id);
 

@@ -161,11 +161,11 @@ static void write_choice(struct fh_bedrock_pen *pen, yyjson_mut_val *config,
         return;
     }
     if (serial) {
-        fh_bedrock_lose(pen, FH_FIELD_PARALLEL_OFF,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_PARALLEL_OFF,
                         "this model may call several tools at once");
     }
     if (choice == FH_CHOICE_NONE) {
-        fh_bedrock_lose(pen, FH_FIELD_CHOICE_NONE,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_CHOICE_NONE,
                         "bedrock cannot forbid calls where the conversation has some");
     } else if (choice != FH_CHOICE_UNSET && choice != FH_CHOICE_OPAQUE) {
         yyjson_mut_val *outer = yyjson_mut_obj_add_obj(pen->w.doc, config, "toolChoice");
@@ -181,7 +181,7 @@ static void write_choice(struct fh_bedrock_pen *pen, yyjson_mut_val *config,
 static void lose_choice(struct fh_bedrock_pen *pen, enum fh_tool_choice choice)
 {
     if (choice == FH_CHOICE_ANY || choice == FH_CHOICE_NAMED) {
-        fh_bedrock_lose(pen,
+        fh_dialect_lose(pen->w.req, pen->w.loss,
                         choice == FH_CHOICE_ANY ? FH_FIELD_CHOICE_ANY : FH_FIELD_CHOICE_NAMED,
                         "there is no tool to call");
     }
@@ -253,7 +253,7 @@ static void write_claude_thinking(struct fh_bedrock_pen *pen)
         return;
     }
     if (thinking.kind == FH_THINKING_OPAQUE) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_OPAQUE,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_THINKING_OPAQUE,
                         "a way of thinking that claude does not have");
         return;
     }
@@ -293,19 +293,19 @@ static void write_other_thinking(struct fh_bedrock_pen *pen)
         fh_write_word(&pen->w, fh_write_in(&pen->w, pen->native, pen->family->effort_in),
                       "type", "disabled");
     } else if (off) {
-        fh_bedrock_lose(pen,
+        fh_dialect_lose(pen->w.req, pen->w.loss,
                         req->thinking == FH_THINKING_OFF ? FH_FIELD_THINKING_OFF
                                                          : FH_FIELD_EFFORT_NONE,
                         "this model cannot be told not to think");
     } else if (req->thinking == FH_THINKING_BUDGET) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_BUDGET,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_THINKING_BUDGET,
                         "this model's thinking is not bounded in tokens");
     } else if (req->thinking == FH_THINKING_OPAQUE) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_OPAQUE,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_THINKING_OPAQUE,
                         "a way of thinking that this model does not have");
     }
     if (req->thinking_shown == 0) {
-        fh_bedrock_lose(pen, FH_FIELD_THINKING_SHOWN,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_THINKING_SHOWN,
                         "this model's thoughts come back in any case");
     }
 }
@@ -323,7 +323,7 @@ static void write_effort(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         return; /* Nova says both in one member */
     }
     if (effort > family->most) {
-        fh_bedrock_lose(pen, FH_FIELD_EFFORT_XHIGH, "the most effort of this model is high");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_EFFORT_XHIGH, "the most effort of this model is high");
     }
     effort = effort == FH_EFFORT_MINIMAL ? FH_EFFORT_LOW : effort;
     effort = effort > family->most ? family->most : effort;
@@ -348,7 +348,7 @@ static void write_top_k(struct fh_bedrock_pen *pen)
         return;
     }
     if (family->top_k[0] == '\0') {
-        fh_bedrock_lose(pen, FH_FIELD_TOP_K, "this model takes no top_k");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_TOP_K, "this model takes no top_k");
         return;
     }
     fh_write_val(&pen->w,

@@ -151,7 +151,7 @@ static enum fh_rc write_messages(struct fh_bedrock_pen *pen, yyjson_mut_val *roo
 static void write_stop(struct fh_bedrock_pen *pen, yyjson_mut_val *list, struct fh_slice stop)
 {
     if (!pen->w.ours && pen->family->claude && !fh_claude_stops_at(stop)) {
-        fh_bedrock_lose(pen, FH_FIELD_STOP,
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_STOP,
                         "a text to stop at must have more in it than white space");
         return;
     }
@@ -187,7 +187,7 @@ static void write_format(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         return;
     }
     if (!yyjson_is_obj(req->format_schema)) {
-        fh_bedrock_lose(pen, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
         return;
     }
     yyjson_mut_val *config = fh_write_in(&pen->w, root, "outputConfig");
@@ -227,7 +227,7 @@ static void write_tier(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         i++;
     }
     if (i == FH_LEN(tiers)) {
-        fh_bedrock_lose(pen, FH_FIELD_SERVICE_TIER, "bedrock has no such tier");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_SERVICE_TIER, "bedrock has no such tier");
         return;
     }
     tier = pen->w.ours ? tier : tiers[i].ours;
@@ -289,11 +289,6 @@ static void write_metadata(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
     if (yyjson_mut_obj_size(kept) > 0) {
         (void)yyjson_mut_obj_add_val(pen->w.doc, root, "requestMetadata", kept);
     }
-}
-
-void fh_bedrock_lose(struct fh_bedrock_pen *pen, enum fh_field field, const char *why)
-{
-    fh_loss_add(pen->w.loss, fh_dialect(pen->w.req->dialect)->cells[field].pointer, why);
 }
 
 /* write_foreign writes what of our own dialect is kept as extras. */

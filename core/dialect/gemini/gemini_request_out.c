@@ -6,12 +6,6 @@
 #include "dialect/gemini/gemini.h"
 #include "dialect/gemini/gemini_names.def"
 
-/* lose reports a field by where its dialect says it. */
-static void lose(struct fh_writer *w, enum fh_field field, const char *why)
-{
-    fh_loss_add(w->loss, fh_dialect(w->req->dialect)->cells[field].pointer, why);
-}
-
 /* ---- thinking ---- */
 
 static const struct level {
@@ -70,7 +64,7 @@ static void write_thought(struct fh_writer *w, yyjson_mut_val *thinking)
     if (by_level && (!both || w->ours)) {
         fh_write_word(w, thinking, "thinkingLevel", level->word);
     } else if (level != NULL && both) {
-        lose(w, FH_FIELD_EFFORT, "gemini takes a budget or an effort, not both");
+        fh_dialect_lose(w->req, w->loss, FH_FIELD_EFFORT, "gemini takes a budget or an effort, not both");
     }
 }
 
@@ -188,7 +182,7 @@ static void write_tier(struct fh_writer *w, yyjson_mut_val *root)
             return;
         }
     }
-    lose(w, FH_FIELD_SERVICE_TIER, "gemini has no such tier");
+    fh_dialect_lose(w->req, w->loss, FH_FIELD_SERVICE_TIER, "gemini has no such tier");
 }
 
 enum fh_rc fh_gemini_encode_request(struct fh_buf *out, struct fh_arena *scratch,

@@ -168,7 +168,7 @@ static void add_service_tier(struct fh_writer *w, yyjson_mut_val *root)
     } else if (fh_eq(tier, FH_LIT("standard_only"))) {
         fh_write_word(w, root, "service_tier", "default");
     } else if (tier.len > 0) {
-        fh_loss_add(w->loss, FH_LIT("/service_tier"), "openai has no such tier");
+        fh_dialect_lose(w->req, w->loss, FH_FIELD_SERVICE_TIER, "openai has no such tier");
     }
 }
 
