@@ -359,6 +359,18 @@ static enum fh_rc encode(struct fh_exchange *x, struct fh_chat_request *req,
     return FH_OK;
 }
 
+/* share_betas joins the betas of a client's header or member, and those that its dialect has
+ * elsewhere in the body; then they go into the body, or into the header, as the target wants it. */
+static void share_betas(struct fh_exchange *x, struct fh_chat_request *req)
+{
+    bool in_header = x->provider->id == FH_DIALECT_ANTHROPIC && !x->betas_in_body;
+
+    if (x->betas.len == 0 && req->betas.len > 0) {
+        x->betas = fh_dup(x->arena, req->betas);
+    }
+    req->betas = in_header ? FH_NONE : x->betas;
+}
+
 static enum fh_rc translate(struct fh_exchange *x)
 {
     struct fh_chat_request *req = NULL;
@@ -378,7 +390,7 @@ static enum fh_rc translate(struct fh_exchange *x)
         req->model = fh_x_target(x)->model;
         req->stream = x->streamed;
         req->envelope = x->envelope;
-        req->betas = x->betas;
+        share_betas(x, req);
         x->usage_asked = req->include_usage == 1;
         x->frame.request = req;
         rc = encode(x, req, &why);

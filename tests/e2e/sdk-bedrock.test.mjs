@@ -70,6 +70,20 @@ for (const provider of ['bedrock', 'anthropic', 'openai_chat', 'gemini']) {
   });
 }
 
+test("Claude's betas become Anthropic's header", async (t) => {
+  const { up, gw, credentials } = await both(t, speak('Yes.'));
+  const client = runtime(gw, { credentials });
+  const additionalModelRequestFields = { anthropic_beta: ['context-1m-2025-08-07'] };
+
+  await client.send(
+    new ConverseCommand({ modelId: 'to-anthropic', messages, additionalModelRequestFields }),
+  );
+  const sent = up.asked.at(-1);
+  assert.equal(sent.headers['anthropic-beta'], 'context-1m-2025-08-07');
+  assert.equal(sent.body.anthropic_beta, undefined);
+  client.destroy();
+});
+
 test('a model whose name must be escaped is signed and found', async (t) => {
   const up = await upstream(t, speak('Found.'));
   const config = allDialects(up);

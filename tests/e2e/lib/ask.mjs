@@ -18,6 +18,7 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { GoogleGenAI } from '@google/genai';
 import { Mistral } from '@mistralai/mistralai';
+import { HTTPClient } from '@mistralai/mistralai/lib/http.js';
 import OpenAI from 'openai';
 
 /* A red pixel. */
@@ -334,7 +335,11 @@ const chunkText = (content) =>
       );
 
 async function mistral(gw, model, q, stream) {
-  const client = new Mistral({ apiKey: gw.key, serverURL: `${gw.url}/mistral` });
+  const seen = {};
+  const httpClient = new HTTPClient().addHook('response', (response) => {
+    seen.dropped = droppedIn(response.headers.get('x-freehold-dropped'));
+  });
+  const client = new Mistral({ apiKey: gw.key, serverURL: `${gw.url}/mistral`, httpClient });
   const image = { type: 'image_url', imageUrl: `data:image/png;base64,${png}` };
   const asked = {
     model,
@@ -381,6 +386,7 @@ async function mistral(gw, model, q, stream) {
     calls: got.toolCalls.map((c) => ({ id: c.id, name: c.function.name, args: parse(c.function.arguments) })),
     stop: stops[got.finish],
     usage: { input: got.usage.promptTokens, output: got.usage.completionTokens },
+    dropped: seen.dropped,
   };
 }
 
