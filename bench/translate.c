@@ -1,5 +1,5 @@
-/* translate.c: what it costs to translate a long prompt, for each ordered pair of dialects: processor
- * time, and memory beside the body itself.
+/* translate.c: what it costs to translate a long prompt, for each ordered pair of dialects:
+ * processor time, and memory beside the body itself.
  *
  *     translate [KB]        a table; `--json` one line a pair
  *
@@ -51,16 +51,19 @@ static double now(void)
 static size_t resident(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long all = 0;
-    unsigned long pages = 0;
-    unsigned long shared = 0;
+    char line[128] = "";
+    char *at = line;
 
-    if (file == NULL || fscanf(file, "%lu %lu %lu", &all, &pages, &shared) != 3) {
-        pages = shared = 0;
+    if (file != NULL && fgets(line, sizeof(line), file) == NULL) {
+        line[0] = 0;
     }
     if (file != NULL) {
         (void)fclose(file);
     }
+    (void)strtoul(at, &at, 10); /* the address space */
+    unsigned long pages = strtoul(at, &at, 10);
+    unsigned long shared = strtoul(at, &at, 10);
+
     return (size_t)(pages - shared) * (size_t)sysconf(_SC_PAGESIZE);
 }
 

@@ -275,8 +275,8 @@ static int find_files(struct up *up, struct fh_supervisor_options *options)
     return FH_EXIT_OK;
 }
 
-/* http2_place finds where HTTP/2 without TLS is spoken: at the one port, where nginx can tell it from
- * HTTP/1.1; else at the config's; else at the next port that is free. */
+/* http2_place finds where HTTP/2 without TLS is spoken: at the one port, where nginx can tell it
+ * from HTTP/1.1; else at the config's; else at the next port that is free. */
 static void http2_place(struct up *up, const struct fh_nginx *nginx)
 {
     struct fh_config *cfg = &up->config;

@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,8 +72,8 @@ static inline bool tap_read_file(const char *relative, struct fh_arena *arena,
                                  struct fh_slice *out)
 {
     const char *root = getenv("FREEHOLD_SOURCE_ROOT");
-    char path[1024];
+    struct fh_buf path = fh_buf_in_arena(arena, PATH_MAX);
 
-    (void)snprintf(path, sizeof(path), "%s/%s", root == NULL ? "." : root, relative);
-    return tap_read_path(path, arena, out);
+    fh_buf_printf(&path, "%s/%s%c", root == NULL ? "." : root, relative, 0);
+    return tap_read_path((const char *)path.ptr, arena, out);
 }

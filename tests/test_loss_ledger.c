@@ -59,8 +59,8 @@ static void load_file(struct fh_arena *arena, enum fh_dialect_id id, const char 
     }
 }
 
-/* matches says whether a pointer is of a pattern, or one is part of the other: a tool of Google's is
- * a member, "/tools/0/googleSearch". */
+/* matches says whether a pointer is of a pattern, or one is part of the other: a tool of Google's
+ * is a member, "/tools/0/googleSearch". */
 static bool matches(struct fh_slice pointer, struct fh_slice pattern)
 {
     struct fh_slice token = FH_NONE;
@@ -89,16 +89,15 @@ static bool is_reported(const struct fh_loss *loss, struct fh_slice pattern)
     return false;
 }
 
-/* stands says whether something stands at a pattern in a body. Recursion is by the pattern, ours. */
+/* stands says whether something stands at a pattern in a body. Recursion is by the pattern, ours.
+ * */
 static bool stands(yyjson_val *val, struct fh_slice pattern)
 {
-    struct fh_slice token = FH_NONE;
-
     if (pattern.len == 0) {
         return val != NULL;
     }
     pattern = fh_tail(pattern, 1);
-    token = fh_head(pattern, fh_find(pattern, '/'));
+    struct fh_slice token = fh_head(pattern, fh_find(pattern, '/'));
     pattern = fh_tail(pattern, token.len);
     if (yyjson_is_arr(val) && fh_eq(token, FH_LIT("0"))) {
         return stands(yyjson_arr_get_first(val), pattern);
@@ -116,7 +115,8 @@ static bool stands(yyjson_val *val, struct fh_slice pattern)
     return false;
 }
 
-static bool arrived(const struct fh_ledger_row *row, struct fh_arena *arena, struct fh_slice body)
+static bool arrived(const struct fh_ledger_row *row, struct fh_arena *arena,
+                    struct fh_slice body)
 {
     yyjson_val *root = NULL;
     struct fh_error why;
@@ -184,8 +184,8 @@ static void check_request(const struct fh_ledger_row *row, const struct fh_diale
     struct fh_complaint why = {0};
 
     loss->arena = arena;
-    assert_int_equal(
-        from->decode_request(req, arena, samples[from->id][row->field].body, &why), FH_OK);
+    assert_int_equal(from->decode_request(req, arena, samples[from->id][row->field].body, &why),
+                     FH_OK);
     req->model = model_of(to);
     for (struct fh_message *m = req->first_message; m != NULL; m = m->next) {
         sign(&m->content, row->field, to->home);

@@ -212,8 +212,8 @@ static void take_state(struct fh_provider *provider, const struct fh_provider *h
     provider->call_prefix = how->call_prefix;
 }
 
-/* keep_state lets the recorded state of a local engine, or of credentials that are renewed, live on in
- * the new record. */
+/* keep_state lets the recorded state of a local engine, or of credentials that are renewed, live
+ * on in the new record. */
 static void keep_state(struct tx *tx, struct fh_provider *provider)
 {
     struct fh_slice record = FH_NONE;

@@ -30,7 +30,7 @@ struct fh_buf {
 struct fh_buf fh_buf_on_heap(size_t max);
 struct fh_buf fh_buf_in_arena(struct fh_arena *arena, size_t max);
 
-/* fh_buf_over fills memory that the caller has, such as an array on the stack; nothing to release. */
+/* fh_buf_over fills memory that the caller has, such as an array on the stack: nothing to free. */
 static inline struct fh_buf fh_buf_over(uint8_t *room, size_t size)
 {
     return (struct fh_buf){.ptr = room, .room = size, .max = size};

@@ -3,7 +3,7 @@
  *
  *                        cell of the source                      cell of the target
  *     field TOP_K        AT("/top_k")                ──▶         DROP("openai has no top_k")
- *                        where its peers say it                  what becomes of it on its way there
+ *                        where its peers say it                  what becomes of it, going there
  *
  * A dialect has one cell for each field of field.def. A cell has two halves: the pointer at which
  * this dialect says the field (empty: it never does), which counts where the dialect is the source;

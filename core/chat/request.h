@@ -131,8 +131,8 @@ struct fh_block {
     yyjson_val *raw;          /* opaque: the whole block */
     yyjson_val *item; /* Responses: what begins with this block; its id, status and type mean
                          nothing elsewhere */
-    yyjson_val *citations;    /* text: of an earlier answer, as the source has them */
-    struct fh_slice pointer;  /* of the block in the source body */
+    yyjson_val *citations;   /* text: of an earlier answer, as the source has them */
+    struct fh_slice pointer; /* of the block in the source body */
     struct fh_slice
         cache_at; /* pointer of the breakpoint, where it does not stand in the block */
     struct fh_extras extras;
@@ -221,7 +221,7 @@ struct fh_envelope {
 
 struct fh_chat_request {
     enum fh_dialect_id dialect; /* of the source */
-    yyjson_val *body; /* Responses: all of it; its answers repeat what was asked */
+    yyjson_val *body;           /* Responses: all of it; its answers repeat what was asked */
     struct fh_slice model;
     struct fh_envelope envelope; /* of the target */
     struct fh_slice betas;   /* for the envelope: names of betas, comma between; may be empty */

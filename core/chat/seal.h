@@ -7,7 +7,7 @@
  * signature is sealed, which says whose it is; on its way back the seal is broken. Within the
  * signer's own family nothing is sealed: Anthropic's API, Bedrock and Vertex take one another's.
  *
- *     EpgBCk…   ──write, signer CLAUDE──▶   base64("fh1:claude:EpgBCk…")   ──read──▶   EpgBCk…, CLAUDE
+ *     EpgBCk…  ──write, signer CLAUDE──▶  base64("fh1:claude:EpgBCk…")  ──read──▶  EpgBCk…, CLAUDE
  *
  * The sealed form is itself base64, since some clients decode such members and encode them again.
  *

@@ -63,8 +63,9 @@ static enum fh_thinking wish_to_think(const struct fh_chat_request *req, struct 
     }
     if (req->thinking != FH_THINKING_UNSET) {
         fh_dialect_lose(req, loss,
-             wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET : FH_FIELD_THINKING_ADAPTIVE,
-             impossible);
+                        wish == FH_THINKING_BUDGET ? FH_FIELD_THINKING_BUDGET
+                                                   : FH_FIELD_THINKING_ADAPTIVE,
+                        impossible);
     } else if (req->thinking_shown == 1) {
         fh_dialect_lose(req, loss, FH_FIELD_THINKING_SHOWN, impossible);
     }

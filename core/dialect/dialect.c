@@ -17,8 +17,8 @@ const struct fh_dialect *fh_dialect(enum fh_dialect_id id)
     return all[id];
 }
 
-void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss, enum fh_field field,
-                     const char *why)
+void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss,
+                     enum fh_field field, const char *why)
 {
     fh_loss_add(loss, fh_dialect(req->dialect)->cells[field].pointer, why);
 }

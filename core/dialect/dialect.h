@@ -115,8 +115,8 @@ struct fh_dialect {
                           const struct fh_event *event, struct fh_loss *loss);
 
     /* encode_fault writes the JSON body of an error (FH_FRAMING_NONE), or the stream's error event,
-     * whole, with its framing. fault_status gives the HTTP status that goes with the body, fault_name
-     * what goes into x-amzn-errortype (NULL: this dialect has no such thing). */
+     * whole, with its framing. fault_status gives the HTTP status that goes with the body,
+     * fault_name what goes into x-amzn-errortype (NULL: this dialect has no such thing). */
     void (*encode_fault)(struct fh_buf *out, struct fh_arena *scratch,
                          struct fh_slice request_id, const struct fh_fault *fault,
                          enum fh_framing framing);
@@ -172,5 +172,5 @@ const struct fh_dialect *fh_dialect_by_name(struct fh_slice name);
 
 /* fh_dialect_lose reports a field of a request by the place where its own dialect says it: for
  * encoders, which find values that do not fit. */
-void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss, enum fh_field field,
-                     const char *why);
+void fh_dialect_lose(const struct fh_chat_request *req, struct fh_loss *loss,
+                     enum fh_field field, const char *why);

@@ -13,9 +13,9 @@
  *     }
  *
  * nginx is one shell (gateway/), the scripted shell of the tests is another. Wants that ask a
- * question (KEY, BODY, ROUTE, PLACES, JOURNAL, CONNECT) are answered by the call named beside them, at once
- * or later; until then fh_exchange_next gives nothing more. After every call the shell runs the
- * loop above and then looks at fh_exchange_deadline.
+ * question (KEY, BODY, ROUTE, PLACES, JOURNAL, CONNECT) are answered by the call named beside
+ * them, at once or later; until then fh_exchange_next gives nothing more. After every call the
+ * shell runs the loop above and then looks at fh_exchange_deadline.
  *
  * What it promises, and the tests hold it to:
  *   - No request leaves without its committed intent; every intent is settled or void, once.

@@ -79,8 +79,8 @@ enum fh_rc fh_x_embed_whole(struct fh_exchange *x, struct fh_slice body,
 {
     struct fh_arena *arena = fh_arena_new(WORK_BASE + WORK_PER_BYTE * body.len);
     struct fh_embed_reply reply = {0};
-    enum fh_rc rc = fh_embed_decode_reply(&reply, arena, x->embed->how->shape, x->embed->asked,
-                                          body, why);
+    enum fh_rc rc =
+        fh_embed_decode_reply(&reply, arena, x->embed->how->shape, x->embed->asked, body, why);
 
     why->message = fh_dup(x->arena, why->message);
     if (rc == FH_OK && reply.failed) {

@@ -60,8 +60,8 @@ static bool counts(const struct fh_provider *provider, enum fh_dialect_id client
            fh_dialect(chat->dialect)->decode_count != NULL;
 }
 
-/* fh_x_count_here keeps only the targets that count tokens, in whatever dialect. When there are none
- * it answers with an estimate, and says so.
+/* fh_x_count_here keeps only the targets that count tokens, in whatever dialect. When there are
+ * none it answers with an estimate, and says so.
  *
  * Returns  whether it answered.
  */

@@ -230,8 +230,8 @@ static void provider_fault(struct fh_exchange *x, struct fh_slice body)
     bool more = another_may_do(status) && fh_x_more_targets(x);
     bool own_words =
         x->passes && x->call.envelope != FH_ENVELOPE_BEDROCK &&
-        x->fault.kind != FH_REFUSE_UPSTREAM_DENIED &&
-        x->fault.kind != FH_REFUSE_STARTING && status >= 400 &&
+        x->fault.kind != FH_REFUSE_UPSTREAM_DENIED && x->fault.kind != FH_REFUSE_STARTING &&
+        status >= 400 &&
         fh_json_scan(body, &name, &error, 1, x->setup.limits->depth_max, &why) == FH_OK &&
         error.value.ptr != NULL;
 
@@ -590,8 +590,8 @@ void fh_x_stream_over(struct fh_exchange *x, const char *why)
     fh_x_stream_cut(x, why != NULL ? why : "it ended before the model did");
 }
 
-/* write_cut writes the error that ends a stream which failed. What encodes the stream knows best how
- * it goes on from where it is. */
+/* write_cut writes the error that ends a stream which failed. What encodes the stream knows best
+ * how it goes on from where it is. */
 static void write_cut(struct fh_exchange *x)
 {
     const struct fh_event error = {.kind = FH_EVENT_ERROR, .fault = x->fault};

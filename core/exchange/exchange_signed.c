@@ -107,8 +107,8 @@ static struct fh_sha256 hash_of_body(const struct fh_exchange *x)
     return fh_sha256_end(&run);
 }
 
-/* fh_x_sign appends to the head of a request, of which `path` is the target, the fields that sign it
- * for Bedrock. */
+/* fh_x_sign appends to the head of a request, of which `path` is the target, the fields that sign
+ * it for Bedrock. */
 enum fh_rc fh_x_sign(struct fh_exchange *x, const struct fh_credential *aws,
                      struct fh_slice path, struct fh_buf *head)
 {

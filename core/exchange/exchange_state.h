@@ -115,7 +115,7 @@ struct fh_x_native {
 struct fh_x_embed {
     const struct fh_provider_embedding *how;
     struct fh_embed_request *asked; /* in `work` */
-    uint64_t counted;               /* tokens, as the head of the answer has it; UINT64_MAX: no */
+    uint64_t counted; /* tokens, as the head of the answer has it; UINT64_MAX: no */
 };
 
 struct fh_exchange {

@@ -3,7 +3,8 @@
  *
  * A dialect is a message schema, a provider is a place. What kinds of places there are, and which
  * calls in which dialects they take, are tables (provider.def); one place of such a kind, as the
- * config names it, is a struct fh_provider. It holds a reference to its secret and never the secret.
+ * config names it, is a struct fh_provider. It holds a reference to its secret and never the
+ * secret.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -65,7 +66,7 @@ enum fh_operation {
 /* What a provider says beside the body that its dialect has in it. */
 enum fh_provider_envelope {
     FH_ENVELOPE_PLAIN,
-    FH_ENVELOPE_BEDROCK, /* Claude by InvokeModel: model and stream in the path, version in the body */
+    FH_ENVELOPE_BEDROCK, /* Claude by InvokeModel: model and stream in the path, version in body */
     FH_ENVELOPE_VERTEX, /* Claude by rawPredict: the same, but stream stays in the body */
 };
 
@@ -139,7 +140,7 @@ const struct fh_provider_preset *fh_provider_preset(enum fh_provider_kind kind);
 FH_NODISCARD bool fh_provider_kind_by_name(struct fh_slice name, enum fh_provider_kind *out);
 
 /* fh_provider_chat gives how a place is asked for a model by a client of `client`: in that dialect
- * if it speaks it, else in the one of its own choice; in `only`, if that is set. NULL: not at all. */
+ * if it speaks it, else in the one of its own choice; in `only`, if that is set. NULL: no. */
 const struct fh_provider_chat *fh_provider_chat(const struct fh_provider *provider,
                                                 enum fh_dialect_id client,
                                                 struct fh_slice model);

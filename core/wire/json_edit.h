@@ -3,8 +3,8 @@
  *
  *     {"model":"a","stream":true,"x":1}  ──▶  {"version":"2",  +  "x":1}
  *
- * For bodies that travel as they are but for a few members, found by fh_json_scan: nothing is parsed
- * again and nothing copied, what comes out is a list of pieces. Commas are seen to.
+ * For bodies that travel as they are but for a few members, found by fh_json_scan: nothing is
+ * parsed again and nothing copied, what comes out is a list of pieces. Commas are seen to.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

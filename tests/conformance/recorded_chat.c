@@ -1,6 +1,6 @@
-/* recorded_chat.c: leaf by leaf comparison of what was said in a dialect with `choices`. Streams are
- * folded into one object by an accumulator that knows nothing of the codec, and then compared in the
- * same way.
+/* recorded_chat.c: leaf by leaf comparison of what was said in a dialect with `choices`. Streams
+ * are folded into one object by an accumulator that knows nothing of the codec, and then compared
+ * in the same way.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "recorded_chat.h"
 

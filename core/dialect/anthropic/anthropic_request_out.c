@@ -216,7 +216,7 @@ static void add_metadata(struct fh_writer *w, yyjson_mut_val *root)
         fh_write_text(w, metadata, "user_id", w->req->user);
         if (identifier != NULL) {
             fh_dialect_lose(w->req, w->loss, FH_FIELD_SAFETY_IDENTIFIER,
-                              "one id of a user is taken, and another was given");
+                            "one id of a user is taken, and another was given");
         }
     } else {
         fh_write_val(w, metadata, "user_id", identifier);
@@ -251,7 +251,7 @@ static void add_stops(struct fh_writer *w, yyjson_mut_val *root)
 
         if (!w->ours && !fh_claude_stops_at(stop)) { /* others are asked for it */
             fh_dialect_lose(w->req, w->loss, FH_FIELD_STOP,
-                              "a text to stop at must have more in it than white space");
+                            "a text to stop at must have more in it than white space");
         } else {
             (void)yyjson_mut_arr_add_strn(w->doc, list, (const char *)stop.ptr, stop.len);
         }

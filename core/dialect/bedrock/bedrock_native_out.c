@@ -323,7 +323,8 @@ static void write_effort(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         return; /* Nova says both in one member */
     }
     if (effort > family->most) {
-        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_EFFORT_XHIGH, "the most effort of this model is high");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_EFFORT_XHIGH,
+                        "the most effort of this model is high");
     }
     effort = effort == FH_EFFORT_MINIMAL ? FH_EFFORT_LOW : effort;
     effort = effort > family->most ? family->most : effort;

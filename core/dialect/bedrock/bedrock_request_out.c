@@ -187,7 +187,8 @@ static void write_format(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         return;
     }
     if (!yyjson_is_obj(req->format_schema)) {
-        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_FORMAT_SCHEMA, "the schema itself was not given");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_FORMAT_SCHEMA,
+                        "the schema itself was not given");
         return;
     }
     yyjson_mut_val *config = fh_write_in(&pen->w, root, "outputConfig");
@@ -227,7 +228,8 @@ static void write_tier(struct fh_bedrock_pen *pen, yyjson_mut_val *root)
         i++;
     }
     if (i == FH_LEN(tiers)) {
-        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_SERVICE_TIER, "bedrock has no such tier");
+        fh_dialect_lose(pen->w.req, pen->w.loss, FH_FIELD_SERVICE_TIER,
+                        "bedrock has no such tier");
         return;
     }
     tier = pen->w.ours ? tier : tiers[i].ours;

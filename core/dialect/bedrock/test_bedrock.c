@@ -277,10 +277,11 @@ static struct speaker new_speaker(struct fh_arena *arena)
 {
     struct speaker s = {arena, fh_new(arena, struct fh_loss), fh_buf_in_arena(arena, TEXT_MAX),
                         NULL};
-    struct fh_reply_frame frame = story_frame_of(dialect);
+    struct fh_reply_frame *frame = fh_new(arena, struct fh_reply_frame);
 
+    *frame = story_frame_of(dialect);
     s.loss->arena = arena;
-    s.encoder = dialect->stream_encoder_new(arena, &frame);
+    s.encoder = dialect->stream_encoder_new(arena, frame);
     return s;
 }
 

@@ -64,7 +64,8 @@ static void write_thought(struct fh_writer *w, yyjson_mut_val *thinking)
     if (by_level && (!both || w->ours)) {
         fh_write_word(w, thinking, "thinkingLevel", level->word);
     } else if (level != NULL && both) {
-        fh_dialect_lose(w->req, w->loss, FH_FIELD_EFFORT, "gemini takes a budget or an effort, not both");
+        fh_dialect_lose(w->req, w->loss, FH_FIELD_EFFORT,
+                        "gemini takes a budget or an effort, not both");
     }
 }
 

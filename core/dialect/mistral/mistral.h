@@ -1,6 +1,6 @@
 /*
- * mistral.h: what the files of Mistral's dialect share. It is a flavour of OpenAI's Chat Completions
- * (openai_chat/openai_chat.h); here is what differs.
+ * mistral.h: what the files of Mistral's dialect share. It is a flavour of OpenAI's Chat
+ * Completions (openai_chat/openai_chat.h); here is what differs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

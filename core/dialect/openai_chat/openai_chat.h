@@ -11,7 +11,7 @@
  *       openai_chat_reply.c     whole                   openai_chat_answer.c
  *       openai_chat_stream.c    chunks                  openai_chat_stream_out.c
  *       openai_chat_choice.c    one of `choices`        openai_chat_chunk.c   one chunk
- *       openai_chat_turn.c      its pieces → blocks     openai_chat_prefix.c  what all have in common
+ *       openai_chat_turn.c      its pieces → blocks     openai_chat_prefix.c  what all of them have
  *                               with indices            openai_chat_calls.c, openai_chat_held.c
  *
  *     openai_chat_details.c     signatures, both ways
@@ -130,8 +130,8 @@ static inline const struct fh_openai_chat_flavour *fh_openai_chat_flavour_in(
 void fh_openai_chat_write_plain(struct fh_writer *w, const struct fh_block *block,
                                 yyjson_mut_val *part);
 
-/* fh_openai_chat_url_of is where a block's bytes are, or a data: URL with them in it; data that came
- * without a type goes back without one. */
+/* fh_openai_chat_url_of is where a block's bytes are, or a data: URL with them in it; data that
+ * came without a type goes back without one. */
 struct fh_slice fh_openai_chat_url_of(struct fh_writer *w, const struct fh_block *block);
 
 /* fh_openai_chat_quirk says whether the server that is asked has a quirk (FH_QUIRK_…). */

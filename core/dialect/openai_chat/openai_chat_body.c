@@ -106,7 +106,7 @@ static void write_format(struct fh_writer *w, yyjson_mut_val *root)
     if (form == FH_FORMAT_JSON_SCHEMA && fh_openai_chat_quirk(w, FH_QUIRK_NO_JSON_SCHEMA)) {
         form = FH_FORMAT_JSON;
         fh_dialect_lose(w->req, w->loss, FH_FIELD_FORMAT_SCHEMA,
-                    "this server promises JSON, but no schema");
+                        "this server promises JSON, but no schema");
     }
     yyjson_mut_val *format = fh_write_in(w, root, "response_format");
 
@@ -163,7 +163,8 @@ static void write_service_tier(struct fh_writer *w, yyjson_mut_val *root)
             return;
         }
     }
-    fh_dialect_lose(w->req, w->loss, FH_FIELD_SERVICE_TIER, "there is no tier of that name here");
+    fh_dialect_lose(w->req, w->loss, FH_FIELD_SERVICE_TIER,
+                    "there is no tier of that name here");
 }
 
 /* write_effort: what stood in OpenRouter's `reasoning` goes back there, with the extras. */

@@ -51,8 +51,8 @@ void fh_openai_chat_tell(struct fh_openai_chat_telling *t, struct fh_slice key);
  * needed. */
 void fh_openai_chat_add_extras(struct fh_openai_chat_telling *t, struct fh_slice object);
 
-/* fh_openai_chat_send sends a chunk, fh_openai_chat_send_last closes and sends the one that was kept
- * open. */
+/* fh_openai_chat_send sends a chunk, fh_openai_chat_send_last closes and sends the one that was
+ * kept open. */
 void fh_openai_chat_send(struct fh_openai_chat_encoder *enc, struct fh_buf *out,
                          const struct fh_buf *chunk);
 void fh_openai_chat_send_last(struct fh_openai_chat_encoder *enc, struct fh_buf *out);

@@ -117,8 +117,8 @@ static enum fh_rc read_refusal(struct fh_reader *r, void *into, const struct fh_
 }
 
 /* What an SDK adds to the answers that its clients send back says nothing new: the number that a
- * call had in the stream, arguments and content as objects, Mistral's `prefix` (where it is true the
- * message is the last one). */
+ * call had in the stream, arguments and content as objects, Mistral's `prefix` (where it is true
+ * the message is the last one). */
 static enum fh_rc read_repeated(struct fh_reader *r, void *into, const struct fh_path *at,
                                 yyjson_val *value)
 {
