@@ -313,6 +313,29 @@ static void test_turns_in_pieces_are_joined(void **state)
     }
 }
 
+static void test_thoughts_in_pieces_are_joined(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(1 << 20);
+    struct fh_chat_request req;
+    static const char *const pieces[] = {"Let", " me", " think"};
+
+    FH_UNUSED(state);
+    fh_chat_request_init(&req, FH_DIALECT_GEMINI);
+    struct fh_blocks *content = &fh_message_add(&req, arena, FH_ROLE_ASSISTANT)->content;
+
+    for (size_t i = 0; i < FH_LEN(pieces); i++) {
+        fh_block_add(content, arena, FH_BLOCK_THINKING)->text = fh_cstr(pieces[i]);
+    }
+    fh_block_add(content, arena, FH_BLOCK_THINKING)->signature = FH_LIT("sig");
+    fh_block_add(content, arena, FH_BLOCK_THINKING)->text = FH_LIT("Once more");
+    fh_turns_join(&req, arena);
+
+    assert_text(content->first->text, "Let me think");
+    assert_text(content->first->signature, "sig");
+    assert_true(content->first->next == content->last && content->last->next == NULL);
+    assert_text(content->last->text, "Once more");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_openapi_is_said_as_json_schema),
         cmocka_unit_test(test_openapi_of_any_depth),
         cmocka_unit_test(test_turns_in_pieces_are_joined),
+        cmocka_unit_test(test_thoughts_in_pieces_are_joined),
     };
     return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

@@ -18,23 +18,9 @@ static void close_text(struct turn *t)
     }
 }
 
-/* continues says whether `more` is the same text as `block`, which stands before it. */
-static bool continues(const struct fh_block *block, const struct fh_block *more)
+/* add_text puts the text of `more`, which stands behind `block`, to its text. */
+static void add_text(struct turn *t, struct fh_block *block, const struct fh_block *more)
 {
-    if (block->kind != more->kind) {
-        return false;
-    }
-    if (block->kind == FH_BLOCK_THINKING) {
-        return block->signature.len == 0;
-    }
-    return block->kind == FH_BLOCK_TEXT && block->citations == NULL &&
-           block->cache == FH_CACHE_NONE;
-}
-
-static void add_text(struct turn *t, const struct fh_block *more)
-{
-    struct fh_block *block = t->message->content.last;
-
     if (t->open == NULL) {
         t->text = fh_buf_in_arena(t->arena, SIZE_MAX / 4);
         fh_buf_append(&t->text, block->text);
@@ -49,13 +35,21 @@ static void add_text(struct turn *t, const struct fh_block *more)
     fh_extras_append(&block->extras, &more->extras);
 }
 
+/* is_parted says whether a message ended within the text with which the next one begins. */
+static bool is_parted(const struct fh_block *last, const struct fh_block *first)
+{
+    return last != NULL && first != NULL && last->kind == FH_BLOCK_TEXT &&
+           first->kind == FH_BLOCK_TEXT && last->citations == NULL &&
+           last->cache == FH_CACHE_NONE;
+}
+
 static void add_message(struct turn *t, struct fh_message *more)
 {
     struct fh_blocks *content = &t->message->content;
     struct fh_block *first = more->content.first;
 
-    if (first != NULL && content->last != NULL && continues(content->last, first)) {
-        add_text(t, first);
+    if (is_parted(content->last, first)) {
+        add_text(t, content->last, first);
         first = first->next;
     }
     if (first != NULL) {
@@ -70,6 +64,20 @@ static void add_message(struct turn *t, struct fh_message *more)
     fh_extras_append(&t->message->extras, &more->extras);
 }
 
+/* join_thoughts: a thought that nobody signed goes on in the one behind it. */
+static void join_thoughts(struct turn *t, struct fh_blocks *content)
+{
+    for (struct fh_block *b = content->first; b != NULL; b = b->next) {
+        while (b->kind == FH_BLOCK_THINKING && b->signature.len == 0 && b->next != NULL &&
+               b->next->kind == FH_BLOCK_THINKING) {
+            add_text(t, b, b->next);
+            b->next = b->next->next;
+        }
+        close_text(t);
+        content->last = b;
+    }
+}
+
 void fh_turns_join(struct fh_chat_request *req, struct fh_arena *arena)
 {
     struct turn turn = {.arena = arena};
@@ -81,6 +89,7 @@ void fh_turns_join(struct fh_chat_request *req, struct fh_arena *arena)
             m->next = m->next->next;
         }
         close_text(&turn);
+        join_thoughts(&turn, &m->content);
         req->last_message = m;
     }
 }
