@@ -101,9 +101,12 @@ static const struct native {
 
 enum { ID_MAX = 256 };
 
-/* guess tells the dialect of a client by the header that only Anthropic's SDKs send. */
+/* guess tells the dialect of a client by a header that only Anthropic's or Google's SDKs send. */
 static enum fh_dialect_id guess(const struct fh_client_head *head)
 {
+    if (head->x_goog_api_key.len > 0) {
+        return FH_DIALECT_GEMINI;
+    }
     return head->anthropic_version.len > 0 ? FH_DIALECT_ANTHROPIC : FH_DIALECT_OPENAI_CHAT;
 }
 

@@ -28,6 +28,7 @@ struct row {
     const char *body, *translation;
     const char *query, *type, *version; /* content-type, anthropic-version */
     const char *provider;               /* x-freehold-provider */
+    bool of_google;                     /* the key is in x-goog-api-key */
     const char *sent;                   /* what is sent, with `*` for anything */
     /* A anthropic, O openai_chat, H openai_chat that is helped to tool calls, S starting, X gone,
      * T anthropic with a token that a cloud lent, P with a pair of keys for signing */
@@ -477,6 +478,10 @@ static struct fh_slice story(struct fh_arena *arena, const struct row *row, size
     setup.head.content_type = fh_cstr(row->type);
     setup.head.anthropic_version = fh_cstr(row->version);
     setup.head.provider = fh_cstr(row->provider);
+    if (row->of_google) {
+        setup.head.x_goog_api_key = setup.head.x_api_key;
+        setup.head.x_api_key = FH_NONE;
+    }
     if (row->signed_as_aws) {
         setup.head.x_api_key = FH_NONE;
         setup.head.authorization = signature[0].value;
@@ -832,6 +837,15 @@ static const struct row rows[] = {
      .path = "/v1/models",
      .method = "GET",
      .want = "head 200; end; \n*\"id\":\"m\"*\"id\":\"n\"*"},
+    {.name = "a list of models, for Google's client",
+     .path = "/v1/models",
+     .method = "GET",
+     .of_google = true,
+     .want = "head 200; end; \n{\"models\":[{\"name\":\"models/m\"*"},
+    {.name = "a list of models, at Google's door",
+     .path = "/gemini/v1/models",
+     .method = "GET",
+     .want = "head 200; end; \n{\"models\":[{\"name\":\"models/m\"*"},
     {.name = "one model",
      .path = "/openai/v1/models/n",
      .method = "GET",

@@ -32,7 +32,10 @@ test('an authority of our own, a name of its own, in all pairs', async (t) => {
       assert.equal(await question(gw, client, model, { stream }), text);
     }
   }
-  assert.deepEqual(up.connections.map((c) => c.servername), ['provider.test'], 'one, and it is kept');
+  const names = up.connections.map((c) => c.servername);
+  assert.ok(names.every((name) => name === 'provider.test'), `${names}`);
+  // a question that comes before the last chunk of the answer is through needs another
+  assert.ok(names.length < pairs.length, `${names.length} connections, not kept`);
 });
 
 test('one byte a record, and large answers', async (t) => {
