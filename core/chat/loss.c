@@ -10,6 +10,12 @@ enum {
 
 void fh_loss_add(struct fh_loss *loss, struct fh_slice pointer, const char *why)
 {
+    for (uint32_t i = 0; i < fh_loss_listed(loss); i++) {
+        if (fh_eq(loss->entry[i].pointer, pointer)) {
+            loss->entry[i].why = why;
+            return;
+        }
+    }
     if (loss->count < FH_LOSS_MAX) {
         loss->entry[loss->count] = (struct fh_loss_entry){fh_dup(loss->arena, pointer), why};
     }
@@ -20,7 +26,7 @@ void fh_loss_add(struct fh_loss *loss, struct fh_slice pointer, const char *why)
 
 static bool is_plain(uint8_t c)
 {
-    return c > ' ' && c < 0x7f && c != ',' && c != '%';
+    return c > ' ' && c < 0x7f && !fh_contains(FH_LIT(",%\"\\"), fh_slice(&c, 1));
 }
 
 static void print_ascii(struct fh_buf *out, struct fh_slice text)
@@ -39,13 +45,13 @@ static void print_ascii(struct fh_buf *out, struct fh_slice text)
     }
 }
 
-void fh_loss_print(const struct fh_loss *loss, struct fh_buf *out)
+void fh_loss_print(const struct fh_loss *loss, uint32_t from, struct fh_buf *out)
 {
     size_t start = out->len;
-    uint32_t printed = 0;
+    uint32_t printed = from;
 
     while (printed < fh_loss_listed(loss) && out->len - start < HEADER_MAX) {
-        fh_buf_append(out, printed == 0 ? FH_NONE : FH_LIT(", "));
+        fh_buf_append(out, printed == from ? FH_NONE : FH_LIT(", "));
         print_ascii(out, loss->entry[printed].pointer);
         printed++;
     }

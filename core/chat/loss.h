@@ -24,7 +24,8 @@ struct fh_loss {
     uint32_t count; /* of all losses, also those past the bound */
 };
 
-/* fh_loss_add notes one field. Copies `pointer`. */
+/* fh_loss_add notes one field; one that is in the list is not noted again, since every chunk of
+ * a stream may have it: who spoke last knows best why. Copies `pointer`. */
 void fh_loss_add(struct fh_loss *loss, struct fh_slice pointer, const char *why);
 
 /* fh_loss_listed is how many entries are in the list. */
@@ -33,9 +34,10 @@ static inline uint32_t fh_loss_listed(const struct fh_loss *loss)
     return loss->count < FH_LOSS_MAX ? loss->count : FH_LOSS_MAX;
 }
 
-/* fh_loss_print appends the pointers, comma and space between them, as the header has them;
- * ", and 7 more" at the end when not all fit. ASCII: other bytes are percent-encoded. */
-void fh_loss_print(const struct fh_loss *loss, struct fh_buf *out);
+/* fh_loss_print appends the pointers from number `from` on, comma and space between them, as the
+ * header has them; ", and 7 more" at the end when not all fit. ASCII: other bytes are
+ * percent-encoded, and those that would end it in a list or a string. */
+void fh_loss_print(const struct fh_loss *loss, uint32_t from, struct fh_buf *out);
 
 /* A place in a body, as links from the inside out, on the stack of who walks it: costs nothing
  * until somebody asks for its text. */

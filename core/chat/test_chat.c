@@ -54,15 +54,22 @@ static void test_losses_are_listed_and_counted(void **state)
     loss->arena = arena;
     fh_loss_add(loss, FH_LIT("/a"), "why");
     fh_loss_add(loss, FH_LIT("/b,c \xc3\xa9"), "why");
-    fh_loss_print(loss, &out);
+    fh_loss_print(loss, 0, &out);
     assert_text(fh_buf_slice(&out), "/a, /b%2Cc%20%C3%A9");
-    for (int i = 0; i < FH_LOSS_MAX; i++) {
-        fh_loss_add(loss, FH_LIT("/x"), "why");
+    fh_buf_clear(&out);
+    fh_loss_print(loss, 1, &out);
+    assert_text(fh_buf_slice(&out), "/b%2Cc%20%C3%A9");
+    fh_loss_add(loss, FH_LIT("/a"), "another reason");
+    assert_int_equal(loss->count, 2);
+    for (uint8_t i = 0; i < FH_LOSS_MAX; i++) {
+        uint8_t pointer[] = {'/', (uint8_t)('0' + i), 'x'};
+
+        fh_loss_add(loss, fh_slice(pointer, sizeof(pointer)), "why");
     }
     assert_int_equal(loss->count, FH_LOSS_MAX + 2);
     fh_buf_clear(&out);
-    fh_loss_print(loss, &out);
-    assert_true(fh_ends(fh_buf_slice(&out), FH_LIT("/x, and 2 more")));
+    fh_loss_print(loss, 0, &out);
+    assert_true(fh_ends(fh_buf_slice(&out), FH_LIT("mx, and 2 more")));
 }
 
 static void test_every_status_means_something(void **state)

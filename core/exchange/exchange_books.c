@@ -5,7 +5,6 @@
 
 enum {
     BYTES_PER_TOKEN = 4, /* of English and of code, roughly: for estimates only */
-    LOSSES_MAX = 8192,
 };
 
 /* write hands a record to the shell. What a record holds is bounded below FH_RECORD_MAX. */
@@ -87,7 +86,7 @@ struct fh_slice fh_x_losses(struct fh_exchange *x)
     if (x->loss != NULL && x->loss->count > x->losses_printed) {
         struct fh_buf list = fh_buf_in_arena(x->arena, LOSSES_MAX);
 
-        fh_loss_print(x->loss, &list);
+        fh_loss_print(x->loss, 0, &list);
         x->losses = fh_buf_slice(&list);
         x->losses_printed = x->loss->count;
     }

@@ -59,6 +59,7 @@ void fh_x_send_head(struct fh_exchange *x, uint16_t status, struct fh_slice cont
         fh_x_field(x, "x-freehold-route", fh_x_route(x, fh_x_target(x)->model, x->arena));
     }
     fh_x_field(x, "x-freehold-dropped", fh_x_losses(x));
+    x->losses_told = x->losses_printed;
 
     struct fh_want *want = fh_x_want(x, FH_WANT_HEAD);
 
@@ -508,6 +509,22 @@ static void pass_event(struct fh_exchange *x, const struct fh_frame *event)
     }
 }
 
+/* tell_losses says in a stream what its head was too early to say. */
+static void tell_losses(struct fh_exchange *x)
+{
+    if (!x->head_sent || x->losses_told >= fh_loss_listed(x->loss)) {
+        return;
+    }
+    FH_AUTO(fh_buf_fini) struct fh_buf list = fh_buf_on_heap(LOSSES_MAX);
+    struct fh_buf remark = fh_buf_in_arena(x->arena, LOSSES_MAX);
+
+    fh_loss_print(x->loss, x->losses_told, &list);
+    fh_frame_remark(&remark, x->call.framing, FH_LIT("x-freehold-dropped"),
+                    fh_buf_slice(&list));
+    fh_x_client_bytes(x, fh_buf_slice(&remark));
+    x->losses_told = x->loss->count;
+}
+
 static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
 {
     struct fh_arena *scratch = fh_x_scratch(x);
@@ -537,6 +554,7 @@ static void translate_event(struct fh_exchange *x, const struct fh_frame *event)
         }
     }
     fh_arena_reset(scratch);
+    tell_losses(x);
     if (x->watch.failed) {
         failed_event(x, fh_buf_slice(&x->out));
     } else if (x->out.failed) {

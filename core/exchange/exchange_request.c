@@ -262,13 +262,17 @@ static bool too_lossy(struct fh_exchange *x)
     if (!x->strict || x->loss->count == 0) {
         return false;
     }
+    const struct fh_loss_entry *first = &x->loss->entry[0];
     FH_AUTO(fh_buf_fini) struct fh_buf list = fh_buf_on_heap(8192);
 
-    fh_loss_print(x->loss, &list);
+    fh_loss_print(x->loss, 0, &list);
     fh_x_fault(
         x, FH_REFUSE_LOSSY,
-        "x-freehold-translation is strict, and the provider \"%.*s\" cannot be told: %.*s.",
-        FH_ARG(fh_x_target(x)->provider->name), FH_ARG(fh_buf_slice(&list)));
+        "x-freehold-translation is strict, and the provider \"%.*s\" cannot be told: %.*s. "
+        "Why not %.*s: %s.",
+        FH_ARG(fh_x_target(x)->provider->name), FH_ARG(fh_buf_slice(&list)),
+        FH_ARG(first->pointer), first->why);
+    x->fault.param = first->pointer;
     return true;
 }
 
@@ -625,6 +629,7 @@ static void forget_losses(struct fh_exchange *x)
     }
     x->losses = FH_NONE;
     x->losses_printed = 0;
+    x->losses_told = 0;
 }
 
 /* fh_x_build_request lists the pieces to send to the target in use. */

@@ -26,8 +26,9 @@
 #include "wire/sigv4.h"
 
 enum {
-    TARGETS_MAX = 8, /* as many routes as a model may have */
-    WANTS_MAX = 8,   /* the longest row of wants that one step gives, and some */
+    TARGETS_MAX = 8,   /* as many routes as a model may have */
+    WANTS_MAX = 8,     /* the longest row of wants that one step gives, and some */
+    LOSSES_MAX = 8192, /* bytes of a list of losses */
 };
 
 /* What is waited for. */
@@ -176,6 +177,7 @@ struct fh_exchange {
     struct fh_loss *loss;   /* what the translation could not carry; NULL: nothing */
     struct fh_slice losses; /* the same in print, as far as … */
     uint32_t losses_printed;
+    uint32_t losses_told; /* to the client */
 
     struct fh_x_native *native; /* NULL: another call */
 

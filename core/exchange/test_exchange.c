@@ -90,6 +90,10 @@ struct row {
     "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"u\"," \
     "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello\"},"      \
     "\"finish_reason\":null}]}\n\n"
+#define O_MOOD                                                                                 \
+    "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"u\"," \
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"!\",\"mood\":\"high\"},"               \
+    "\"finish_reason\":null}]}\n\n"
 #define O_FINISH                                                                               \
     "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"u\"," \
     "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
@@ -630,6 +634,15 @@ static const struct row rows[] = {
      .want = "intent 1 oai/u; send +usage; head 200 x-freehold-attempts=1; settle ok 200 12+7; "
              "keep; end; \n"
              "*text_delta\",\"text\":\"Hello\"*message_stop*"},
+    {.name = "translated, a stream that says too late what cannot be carried",
+     .body = ASK_SSE,
+     .targets = "O",
+     .attempt = {{.sse = O_DELTA O_MOOD O_MOOD O_FINISH O_USAGE O_DONE}},
+     .want = "intent 1 oai/u; send +usage; head 200 x-freehold-attempts=1; settle ok 200 12+7; "
+             "keep; end; \n"
+             "*\"text\":\"Hello\"*\n\n: x-freehold-dropped: /choices/0/delta/mood\n\n"
+             "event: content_block_delta\n*\"text\":\"!\"}}\n\n"
+             "event: content_block_delta\n*message_stop*"},
     {.name = "translated, a stream that ends without a reason",
      .body = ASK_SSE,
      .targets = "O",

@@ -194,3 +194,23 @@ void fh_frame_write(struct fh_buf *out, enum fh_framing framing, struct fh_slice
         break;
     }
 }
+
+void fh_frame_remark(struct fh_buf *out, enum fh_framing framing, struct fh_slice name,
+                     struct fh_slice text)
+{
+    FH_AUTO(fh_buf_fini) struct fh_buf payload = fh_buf_on_heap(SIZE_MAX / 4);
+
+    switch (framing) {
+    case FH_FRAMING_SSE:
+        fh_buf_printf(out, ": %.*s: %.*s\n\n", FH_ARG(name), FH_ARG(text));
+        return;
+    case FH_FRAMING_EVENTSTREAM:
+    case FH_FRAMING_CHUNKS:
+        fh_buf_printf(&payload, "{\"%.*s\":\"%.*s\"}", FH_ARG(name), FH_ARG(text));
+        fh_es_write_event(out, name, fh_buf_slice(&payload));
+        return;
+    case FH_FRAMING_NONE:
+    case FH_FRAMING_LIST:
+        return;
+    }
+}

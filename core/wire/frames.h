@@ -32,3 +32,11 @@ struct fh_error fh_frames_error(const struct fh_frames *frames);
  * dialect that has it knows where it begins and ends. */
 void fh_frame_write(struct fh_buf *out, enum fh_framing framing, struct fh_slice name,
                     struct fh_slice data);
+
+/* fh_frame_remark appends what every client skips, and people and tools can read: for SSE a comment
+ * `: name: text`; for event streams an event that no client's model has, `{"name":"text"}`. LIST has
+ * no place for it, and nothing is written.
+ *
+ * Requires `name` and `text` of printable ASCII, without quotes and backslashes. */
+void fh_frame_remark(struct fh_buf *out, enum fh_framing framing, struct fh_slice name,
+                     struct fh_slice text);

@@ -149,6 +149,29 @@ static void test_what_is_written_is_read(void **state)
                 "chunk {\"bytes\":\"eyJ0eXBlIjoicGluZyJ9\"}\n");
 }
 
+static void test_remarks_are_nothing_to_a_client(void **state)
+{
+    FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
+    static const struct {
+        enum fh_framing framing, read_as;
+        const char *story;
+    } remarks[] = {
+        {FH_FRAMING_SSE, FH_FRAMING_SSE, " \nend\n"},
+        {FH_FRAMING_EVENTSTREAM, FH_FRAMING_EVENTSTREAM, "said {\"said\":\"/a%20b\"}\nend\n"},
+        {FH_FRAMING_CHUNKS, FH_FRAMING_EVENTSTREAM, "said {\"said\":\"/a%20b\"}\nend\n"},
+        {FH_FRAMING_LIST, FH_FRAMING_SSE, "end\n"},
+    };
+
+    FH_UNUSED(state);
+    for (size_t i = 0; i < FH_LEN(remarks); i++) {
+        struct fh_buf wire = fh_buf_in_arena(arena, TEXT_MAX);
+
+        tap_context("row %zu", i);
+        fh_frame_remark(&wire, remarks[i].framing, FH_LIT("said"), FH_LIT("/a%20b"));
+        assert_text(story(arena, remarks[i].read_as, fh_buf_slice(&wire), 1), remarks[i].story);
+    }
+}
+
 /* A frame of `FRAME_MAX` bytes is the largest. */
 static void test_frames_are_bounded(void **state)
 {
@@ -169,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cut_tells_the_same_story),
         cmocka_unit_test(test_what_is_written_is_read),
+        cmocka_unit_test(test_remarks_are_nothing_to_a_client),
         cmocka_unit_test(test_frames_are_bounded),
     };
     return cmocka_run_group_tests_name("frames", tests, NULL, NULL);

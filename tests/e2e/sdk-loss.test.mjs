@@ -3,9 +3,11 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ask, clients } from './lib/ask.mjs';
 import { anthropic, body, openai, user } from './lib/clients.mjs';
-import { bothDialects, gateway } from './lib/gateway.mjs';
-import { say, upstream } from './lib/upstream.mjs';
+import { allDialects, bothDialects, gateway } from './lib/gateway.mjs';
+import { events, say, upstream } from './lib/upstream.mjs';
+import { wireOf } from './lib/wires.mjs';
 
 /* What each dialect can say and the other cannot, and the pointers that must be reported. */
 const asked = {
@@ -97,4 +99,34 @@ test('what would change the meaning is refused, in words that name it', async (t
     return true;
   });
   assert.equal(up.begun, 0);
+});
+
+/* moody says a text, and beside each of its pieces something that no client's dialect has a place for. */
+const moody = (text) => (asked) =>
+  events(
+    wireOf(asked)
+      .events(text, { includeUsage: true })
+      .map((event) => event.replace(/("delta":\{)("content"|"type":"text_delta")/, '$1"mood":"high",$2')),
+  );
+
+for (const client of Object.keys(clients)) {
+  test(`${client}: a loss in mid-stream disturbs no SDK`, async (t) => {
+    const up = await upstream(t, moody('It is a rather long word.'));
+    const gw = await gateway(t, allDialects(up));
+    for (const provider of ['openai_chat'].filter((p) => p !== client)) {
+      const said = await ask(gw, client, `to-${provider}`, {}, true);
+      assert.equal(said.text, 'It is a rather long word.', provider);
+      assert.equal(said.stop, 'end', provider);
+    }
+    for (const end of (await gw.journal()).filter((record) => record.type === 'settle')) {
+      assert.match(JSON.stringify(end), /delta\/mood/);
+    }
+  });
+}
+
+test('a loss in mid-stream is a comment of the stream', async (t) => {
+  const up = await upstream(t, moody('It is a rather long word.'));
+  const gw = await gateway(t, allDialects(up));
+  const { text } = await gw.ask('/v1/messages', { body: body('anthropic', 'to-openai_chat', { stream: true }) });
+  assert.match(text, /^: x-freehold-dropped: \/choices\/0\/delta\/mood$/m);
 });
