@@ -44,3 +44,6 @@ struct fh_settled {
  */
 FH_NODISCARD bool fh_settle_event(const struct fh_settling *s, struct fh_settled *seen,
                                   struct fh_event *event);
+
+/* fh_no_counterpart makes the sentence about extras; it lives as long as the list of losses. */
+const char *fh_no_counterpart(const struct fh_settling *s);
