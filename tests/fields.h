@@ -39,7 +39,7 @@ static inline bool take_field(struct fh_slice *text, struct field_vector *v)
     v->field = (enum fh_field)field;
     v->body = fh_head(*text, fh_min(fh_search(*text, next) + 1, text->len));
     *text = fh_tail(*text, v->body.len);
-    v->body = story_stripped(v->body);
+    v->body = vector_stripped(v->body);
     return true;
 }
 

@@ -25,8 +25,6 @@
 #include "trace.h"
 #include "vector.h"
 
-#include <dirent.h>
-
 enum { STORY_ARENA_MAX = 1 << 26, STORY_TEXT_MAX = 1 << 24, STORY_FRAME_MAX = 1 << 20 };
 
 static const struct fh_dialect *story_dialect;
@@ -328,22 +326,13 @@ static inline void story_case(struct fh_buf *out, struct fh_arena *arena,
     }
 }
 
-/* story_stripped drops empty lines at the end: they are there for the reader. */
-static inline struct fh_slice story_stripped(struct fh_slice s)
-{
-    while (s.len > 0 && s.ptr[s.len - 1] == '\n') {
-        s = fh_head(s, s.len - 1);
-    }
-    return s;
-}
-
 static inline void story_check(struct fh_arena *arena, const struct vector *v)
 {
     struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
-    struct fh_slice want[] = {story_stripped(v->want), FH_LIT("\0")};
+    struct fh_slice want[] = {vector_stripped(v->want), FH_LIT("\0")};
 
     story_case(&out, arena, v);
-    assert_text(story_stripped(fh_buf_slice(&out)),
+    assert_text(vector_stripped(fh_buf_slice(&out)),
                 (const char *)fh_concat(arena, want, FH_LEN(want)).ptr);
 }
 
@@ -408,40 +397,10 @@ static inline void story_scan(struct fh_arena *arena, const struct vector *v)
     }
 }
 
-typedef void story_fn(struct fh_arena *arena, const struct vector *v);
-
 /* story_each runs `fn` on all vectors of the dialect; how many there were. */
-static inline size_t story_each(story_fn *fn)
+static inline size_t story_each(vector_fn *fn)
 {
-    FH_AUTO(fh_arena_free) struct fh_arena *files = fh_arena_new(STORY_ARENA_MAX);
-    const char *root = getenv("FREEHOLD_SOURCE_ROOT");
-    char path[1024];
-    size_t count = 0;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root == NULL ? "." : root, story_folder);
-    DIR *dir = opendir(path);
-
-    assert_non_null(dir);
-    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        struct fh_slice text = FH_NONE;
-        struct vector v;
-
-        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv")) ||
-            fh_starts(fh_cstr(e->d_name), FH_LIT("fields"))) {
-            continue;
-        }
-        (void)snprintf(path, sizeof(path), "%s/%s", story_folder, e->d_name);
-        assert_true(tap_read_file(path, files, &text));
-        while (take_case(&text, &v)) {
-            FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(STORY_ARENA_MAX);
-
-            tap_context("%s: %.*s: %.*s", e->d_name, FH_ARG(v.kind), FH_ARG(v.name));
-            fn(arena, &v);
-            count++;
-        }
-    }
-    (void)closedir(dir);
-    return count;
+    return vector_each(story_folder, fn);
 }
 
 static inline void test_vectors(void **state)

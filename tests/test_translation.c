@@ -101,7 +101,7 @@ static struct fh_slice translated(struct fh_arena *arena, const struct vector *v
     for (size_t i = 0; i < FH_LEN(kinds); i++) {
         if (fh_eq(kinds[i].what, p.what)) {
             kinds[i].on(&out, arena, &p, v->wire);
-            return story_stripped(fh_buf_slice(&out));
+            return vector_stripped(fh_buf_slice(&out));
         }
     }
     fail_msg("no such kind of pair: %.*s", FH_ARG(v->kind));
@@ -123,7 +123,7 @@ static size_t try_file(const char *name)
         FH_AUTO(fh_arena_free) struct fh_arena *each = fh_arena_new(ARENA_MAX);
 
         tap_context("%s: %.*s", name, FH_ARG(v.name));
-        (void)snprintf(want, sizeof(want), "%.*s", FH_ARG(story_stripped(v.want)));
+        (void)snprintf(want, sizeof(want), "%.*s", FH_ARG(vector_stripped(v.want)));
         assert_text(translated(each, &v), want);
     }
     return count;

@@ -253,7 +253,7 @@ static void test_errors_among_chunks_are_exceptions(void **state)
 
         tap_context("row %zu", i);
         dialect->encode_fault(&out, arena, FH_LIT("req_1"), &fault, FH_FRAMING_CHUNKS);
-        assert_text(story_stripped(frame_lines_shown(arena, fh_buf_slice(&out))),
+        assert_text(vector_stripped(frame_lines_shown(arena, fh_buf_slice(&out))),
                     rows[i].shown);
         fh_buf_printf(&want, "error %.*s: no\n%c",
                       FH_ARG(fh_refusal_row(rows[i].understood)->name), 0);

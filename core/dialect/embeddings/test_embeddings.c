@@ -15,8 +15,6 @@
 #include "base/text.h"
 #include "dialect/embeddings/embeddings.h"
 
-#include <dirent.h>
-
 enum { ARENA_MAX = 1 << 26, TEXT_MAX = 1 << 24 };
 
 static const struct fh_reply_frame frame = {.request_id = FH_LIT_INIT("req_1"),
@@ -148,48 +146,9 @@ static void on_answer(struct fh_buf *out, struct fh_arena *arena, enum fh_embed_
 
 /* ---- vectors ---- */
 
-static struct fh_slice stripped(struct fh_slice s)
-{
-    while (s.len > 0 && s.ptr[s.len - 1] == '\n') {
-        s = fh_head(s, s.len - 1);
-    }
-    return s;
-}
-
-typedef void vector_fn(struct fh_arena *arena, const struct vector *v);
-
 static size_t each_vector(vector_fn *fn)
 {
-    FH_AUTO(fh_arena_free) struct fh_arena *files = fh_arena_new(ARENA_MAX);
-    const char *root = getenv("FREEHOLD_SOURCE_ROOT");
-    const char *folder = "core/dialect/embeddings/vectors";
-    char path[512];
-    size_t count = 0;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root == NULL ? "." : root, folder);
-    DIR *dir = opendir(path);
-
-    assert_non_null(dir);
-    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        struct fh_slice text = FH_NONE;
-        struct vector v;
-
-        if (!fh_ends(fh_cstr(e->d_name), FH_LIT(".tv")) ||
-            fh_starts(fh_cstr(e->d_name), FH_LIT("fields"))) {
-            continue;
-        }
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        assert_true(tap_read_file(path, files, &text));
-        while (take_case(&text, &v)) {
-            FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
-
-            tap_context("%s: %.*s: %.*s", e->d_name, FH_ARG(v.kind), FH_ARG(v.name));
-            fn(arena, &v);
-            count++;
-        }
-    }
-    (void)closedir(dir);
-    return count;
+    return vector_each("core/dialect/embeddings/vectors", fn);
 }
 
 /* split_kind parts "reply openai to titan". */
@@ -212,7 +171,7 @@ static bool split_kind(struct fh_slice kind, struct fh_slice *what, enum fh_embe
 static void check_vector(struct fh_arena *arena, const struct vector *v)
 {
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
-    struct fh_slice want[] = {stripped(v->want), FH_LIT("\0")};
+    struct fh_slice want[] = {vector_stripped(v->want), FH_LIT("\0")};
     enum fh_embed_shape from = FH_EMBED_OPENAI;
     enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_slice what = FH_NONE;
@@ -226,7 +185,7 @@ static void check_vector(struct fh_arena *arena, const struct vector *v)
         assert_true(fh_eq(what, FH_LIT("reply")));
         on_reply(&out, arena, from, v->wire);
     }
-    assert_text(stripped(fh_buf_slice(&out)),
+    assert_text(vector_stripped(fh_buf_slice(&out)),
                 (const char *)fh_concat(arena, want, FH_LEN(want)).ptr);
 }
 
@@ -276,7 +235,7 @@ static void check_cuts(struct fh_arena *arena, const struct vector *v)
     enum fh_embed_shape from = FH_EMBED_OPENAI;
     enum fh_embed_shape to = FH_EMBED_OPENAI;
     struct fh_slice what = FH_NONE;
-    struct fh_slice body = stripped(v->wire);
+    struct fh_slice body = vector_stripped(v->wire);
     bool translated = split_kind(v->kind, &what, &from, &to);
     bool request = fh_eq(what, FH_LIT("request"));
 
