@@ -134,6 +134,11 @@ enum fh_rc fh_anthropic_read_blocks(struct fh_events *out, const struct fh_path 
 void fh_anthropic_close_block(struct fh_events *out, uint32_t index, enum fh_block_kind kind,
                               bool has_arguments);
 
+/* fh_anthropic_read_head reads the usage of a message, and keeps those of its members that nobody
+ * knows. */
+void fh_anthropic_read_head(struct fh_usage *sum, yyjson_val *message, struct fh_arena *arena,
+                            const struct fh_path *at, struct fh_extras *extras);
+
 /* fh_anthropic_read_start pushes START and USAGE for a message: the whole one at the top of a
  * reply, or that of message_start. `sum` starts with what the message says. */
 void fh_anthropic_read_start(struct fh_events *out, const struct fh_path *at,

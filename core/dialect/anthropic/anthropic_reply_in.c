@@ -196,8 +196,8 @@ enum fh_rc fh_anthropic_read_blocks(struct fh_events *out, const struct fh_path 
     return FH_OK;
 }
 
-void fh_anthropic_read_start(struct fh_events *out, const struct fh_path *at,
-                             yyjson_val *message, struct fh_usage *sum)
+void fh_anthropic_read_head(struct fh_usage *sum, yyjson_val *message, struct fh_arena *arena,
+                            const struct fh_path *at, struct fh_extras *extras)
 {
     static const struct fh_slice known[] = {
         FH_LIT_INIT("id"),    FH_LIT_INIT("type"),          FH_LIT_INIT("role"),
@@ -205,13 +205,19 @@ void fh_anthropic_read_start(struct fh_events *out, const struct fh_path *at,
         FH_LIT_INIT("usage"), FH_LIT_INIT("stop_sequence"),
     };
     struct fh_path usage = {at, FH_LIT("usage"), 0};
+
+    fh_extras_keep(extras, arena, at, message, known, FH_LEN(known));
+    fh_anthropic_read_usage(sum, fh_json_get(message, FH_LIT("usage")), arena, &usage, extras);
+}
+
+void fh_anthropic_read_start(struct fh_events *out, const struct fh_path *at,
+                             yyjson_val *message, struct fh_usage *sum)
+{
     struct fh_event *start = fh_event_push(out, FH_EVENT_START);
 
     start->id = fh_json_text(fh_json_get(message, FH_LIT("id")));
     start->model = fh_json_text(fh_json_get(message, FH_LIT("model")));
-    fh_extras_keep(&start->extras, out->arena, at, message, known, FH_LEN(known));
-    fh_anthropic_read_usage(sum, fh_json_get(message, FH_LIT("usage")), out->arena, &usage,
-                            &start->extras);
+    fh_anthropic_read_head(sum, message, out->arena, at, &start->extras);
     start->usage = *sum;
     fh_event_push(out, FH_EVENT_USAGE)->usage = *sum;
 }

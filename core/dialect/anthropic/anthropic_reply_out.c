@@ -54,7 +54,10 @@ yyjson_mut_val *fh_anthropic_new_block(struct fh_writer *w, const struct fh_even
     case FH_BLOCK_TOOL_RESULT:
         return NULL;
     }
-    fh_extras_write(&start->extras, w->doc, obj);
+    /* what stands at the top of a stream's event is not the block's */
+    fh_write_extras(w, &start->extras, "/content/#", obj);
+    fh_write_extras(w, &start->extras, "/content_block", obj);
+    fh_write_extras(w, &start->extras, "/message/content/#", obj);
     return obj;
 }
 
@@ -75,7 +78,6 @@ yyjson_mut_val *fh_anthropic_new_message(struct fh_writer *w,
     yyjson_mut_val *counts = yyjson_mut_obj_add_obj(w->doc, message, "usage");
 
     /* in a stream the message is a member of its event */
-    fh_write_extras(w, &start->extras, "", message);
     fh_write_extras(w, &start->extras, "/message", message);
     fh_write_extras(w, &start->extras, "/usage", counts);
     fh_write_extras(w, &start->extras, "/message/usage", counts);
@@ -128,8 +130,6 @@ static void gather_citation(struct gathered *g, struct fh_writer *w,
 
 static void gather(struct gathered *g, struct fh_writer *w, const struct fh_event *event)
 {
-    const struct fh_extra *extra = event->extras.first;
-
     switch ((int)event->kind) {
     case FH_EVENT_TEXT:
     case FH_EVENT_THINKING:
@@ -143,13 +143,11 @@ static void gather(struct gathered *g, struct fh_writer *w, const struct fh_even
         fh_buf_append(&g->arguments, event->text);
         break;
     case FH_EVENT_CITATIONS:
-        gather_citation(g, w, extra);
+        gather_citation(g, w, event->extras.first);
         break;
     case FH_EVENT_EXTRA: /* a fragment of a server tool's input */
-        if (extra != NULL) {
-            fh_buf_append(&g->arguments,
-                          fh_json_text(fh_json_get(extra->value, FH_LIT("partial_json"))));
-        }
+        fh_buf_append(&g->arguments,
+                      fh_json_text(fh_json_get(event->raw, FH_LIT("partial_json"))));
         break;
     default:
         break;
@@ -258,6 +256,7 @@ void fh_anthropic_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
     }
     yyjson_mut_val *message = fh_anthropic_new_message(&w, frame, start, &usage, &content);
 
+    fh_write_extras(&w, &start->extras, "", message);
     for (size_t i = 0; i < events->count; i++) {
         const struct fh_event *event = &events->list[i];
 

@@ -110,6 +110,7 @@ static void start_message(struct pen *pen, const struct fh_event *start)
     (void)yyjson_mut_obj_add_null(w.doc, message, "stop_reason");
     (void)yyjson_mut_obj_add_null(w.doc, message, "stop_sequence");
     (void)yyjson_mut_obj_add_val(w.doc, root, "message", message);
+    fh_write_extras(&w, &start->extras, "", root);
     write_event(pen, FH_LIT("message_start"), root);
     enc->started = true;
     enc->told = start->usage;
@@ -128,9 +129,25 @@ static void need_start(struct pen *pen)
 
 /* ---- blocks ---- */
 
+/* write_beside prints those extras whose place was a member of `object`, each behind a comma. */
+static void write_beside(struct pen *pen, struct fh_buf *data, const struct fh_extras *list,
+                         struct fh_slice object)
+{
+    for (const struct fh_extra *x = list->first; x != NULL; x = x->next) {
+        if (fh_extra_stands_in(x, object)) {
+            fh_buf_append(data, FH_LIT(","));
+            fh_json_quote(data, x->key);
+            fh_buf_append(data, FH_LIT(":"));
+            fh_json_append_val(data, pen->scratch, x->value);
+        }
+    }
+}
+
+static const struct fh_extras nothing;
+
 /* write_fragment prints a content_block_delta without a tree: nearly all events are one. */
 static void write_fragment(struct pen *pen, struct fh_slice type_and_member,
-                           struct fh_slice text)
+                           struct fh_slice text, const struct fh_extras *extras)
 {
     struct fh_buf data = fh_buf_in_arena(pen->scratch, SIZE_MAX / 4);
 
@@ -142,22 +159,25 @@ static void write_fragment(struct pen *pen, struct fh_slice type_and_member,
     fh_buf_append(&data, FH_LIT(",\"delta\":{\"type\":"));
     fh_buf_append(&data, type_and_member);
     fh_json_quote(&data, text);
-    fh_buf_append(&data, FH_LIT("}}"));
+    write_beside(pen, &data, extras, FH_LIT("/delta"));
+    fh_buf_append(&data, FH_LIT("}"));
+    write_beside(pen, &data, extras, FH_NONE);
+    fh_buf_append(&data, FH_LIT("}"));
     write_data(pen, FH_LIT("content_block_delta"), &data);
 }
 
-static void write_said(struct pen *pen, struct fh_slice text)
+static void write_said(struct pen *pen, struct fh_slice text, const struct fh_extras *extras)
 {
     switch ((int)pen->enc->kind) {
     case FH_BLOCK_TOOL_CALL:
-        write_fragment(pen, FH_LIT("\"input_json_delta\",\"partial_json\":"), text);
+        write_fragment(pen, FH_LIT("\"input_json_delta\",\"partial_json\":"), text, extras);
         break;
     case FH_BLOCK_THINKING:
-        write_fragment(pen, FH_LIT("\"thinking_delta\",\"thinking\":"), text);
+        write_fragment(pen, FH_LIT("\"thinking_delta\",\"thinking\":"), text, extras);
         break;
     case FH_BLOCK_TEXT:
     case FH_BLOCK_REFUSAL:
-        write_fragment(pen, FH_LIT("\"text_delta\",\"text\":"), text);
+        write_fragment(pen, FH_LIT("\"text_delta\",\"text\":"), text, extras);
         break;
     default:
         break;
@@ -165,10 +185,11 @@ static void write_said(struct pen *pen, struct fh_slice text)
 }
 
 /* write_signature: `text` is as the client gets it. Once a call has begun, it cannot be signed. */
-static void write_signature(struct pen *pen, struct fh_slice text)
+static void write_signature(struct pen *pen, struct fh_slice text,
+                            const struct fh_extras *extras)
 {
     if (pen->enc->kind == FH_BLOCK_THINKING) {
-        write_fragment(pen, FH_LIT("\"signature_delta\",\"signature\":"), text);
+        write_fragment(pen, FH_LIT("\"signature_delta\",\"signature\":"), text, extras);
     } else if (text.len > 0) {
         fh_loss_add(pen->loss, FH_LIT("/content"), "a signature that follows its call");
     }
@@ -198,6 +219,7 @@ static bool open_block(struct pen *pen, const struct fh_event *start, struct fh_
     }
     (void)yyjson_mut_obj_add_uint(w.doc, root, "index", enc->index);
     (void)yyjson_mut_obj_add_val(w.doc, root, "content_block", block);
+    fh_write_extras(&w, &start->extras, "", root);
     write_event(pen, FH_LIT("content_block_start"), root);
     enc->said.call = enc->said.call || start->block == FH_BLOCK_TOOL_CALL;
     enc->said.refusal = enc->said.refusal || start->block == FH_BLOCK_REFUSAL;
@@ -207,12 +229,13 @@ static bool open_block(struct pen *pen, const struct fh_event *start, struct fh_
     return true;
 }
 
-static void close_block(struct pen *pen)
+static void close_block(struct pen *pen, const struct fh_extras *extras)
 {
     struct fh_buf data = fh_buf_in_arena(pen->scratch, SIZE_MAX / 4);
 
     fh_buf_append(&data, FH_LIT("{\"type\":\"content_block_stop\",\"index\":"));
     fh_buf_u64(&data, pen->enc->index);
+    write_beside(pen, &data, extras, FH_NONE);
     fh_buf_append(&data, FH_LIT("}"));
     write_data(pen, FH_LIT("content_block_stop"), &data);
     pen->enc->index++;
@@ -232,10 +255,10 @@ static void call_next(struct pen *pen, bool all)
         if (!open_block(pen, &w->start, signature)) {
             continue;
         }
-        write_said(pen, fh_buf_slice(&w->said));
-        write_signature(pen, enc->kind == FH_BLOCK_TOOL_CALL ? FH_NONE : signature);
+        write_said(pen, fh_buf_slice(&w->said), &nothing);
+        write_signature(pen, enc->kind == FH_BLOCK_TOOL_CALL ? FH_NONE : signature, &nothing);
         if (w->stopped || all) {
-            close_block(pen);
+            close_block(pen, &nothing);
         }
     }
     enc->last = enc->first == NULL ? NULL : enc->last;
@@ -310,7 +333,7 @@ static void on_said(struct pen *pen, const struct fh_event *event)
         call_next(pen, false);
     }
     if (enc->open && enc->source_index == event->index) {
-        write_said(pen, event->text);
+        write_said(pen, event->text, &event->extras);
         return;
     }
     struct waiting *w = find_waiting(enc, event->index);
@@ -325,7 +348,8 @@ static void on_signature(struct pen *pen, const struct fh_event *event)
     struct encoder *enc = pen->enc;
 
     if (enc->open && enc->source_index == event->index) {
-        write_signature(pen, fh_anthropic_sealed(pen->scratch, event->signer, event->text));
+        write_signature(pen, fh_anthropic_sealed(pen->scratch, event->signer, event->text),
+                        &event->extras);
         return;
     }
     struct waiting *w = find_waiting(enc, event->index);
@@ -340,7 +364,7 @@ static void on_block_stop(struct pen *pen, const struct fh_event *event)
     struct encoder *enc = pen->enc;
 
     if (enc->open && enc->source_index == event->index) {
-        close_block(pen);
+        close_block(pen, &event->extras);
         call_next(pen, false);
         return;
     }
@@ -352,19 +376,21 @@ static void on_block_stop(struct pen *pen, const struct fh_event *event)
     }
 }
 
-/* on_extra writes a citation or a delta of our own dialect back. */
+/* on_extra writes a citation or a delta of our own dialect back. An extra that is no delta stood in
+ * an event that we do not write. */
 static void on_extra(struct pen *pen, const struct fh_event *event)
 {
-    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
+    bool cites = event->kind == FH_EVENT_CITATIONS;
 
     if (event->extras.first == NULL || !pen->enc->open ||
-        pen->enc->source_index != event->index) {
+        pen->enc->source_index != event->index || !(cites || event->raw != NULL)) {
         return;
     }
+    struct fh_writer w = fh_anthropic_writer(pen->scratch, pen->loss);
     yyjson_mut_val *root = new_event(&w, "content_block_delta");
 
     (void)yyjson_mut_obj_add_uint(w.doc, root, "index", pen->enc->index);
-    if (event->kind == FH_EVENT_CITATIONS) {
+    if (cites) {
         yyjson_mut_val *delta = yyjson_mut_obj_add_obj(w.doc, root, "delta");
 
         fh_write_word(&w, delta, "type", "citations_delta");
@@ -406,7 +432,7 @@ static void on_finish(struct pen *pen, const struct fh_event *event)
 
     need_start(pen);
     if (pen->enc->open) {
-        close_block(pen);
+        close_block(pen, &nothing);
     }
     call_next(pen, true);
     fh_anthropic_add_finish(&w, delta, event, &pen->enc->said);
@@ -439,7 +465,7 @@ static bool same_writes(const struct fh_usage *a, const struct fh_usage *b)
            a->count[FH_TOKENS_CACHE_WRITE_1H] == b->count[FH_TOKENS_CACHE_WRITE_1H];
 }
 
-static void on_end(struct pen *pen)
+static void on_end(struct pen *pen, const struct fh_event *end)
 {
     struct encoder *enc = pen->enc;
 
@@ -457,7 +483,9 @@ static void on_end(struct pen *pen)
     fh_anthropic_fill_usage(w.doc, usage, &enc->usage, !same_writes(&enc->usage, &enc->told));
     pour(pen, enc->beside, w.doc, root);
     write_event(pen, FH_LIT("message_delta"), root);
-    write_event(pen, FH_LIT("message_stop"), new_event(&w, "message_stop"));
+    root = new_event(&w, "message_stop");
+    fh_write_extras(&w, &end->extras, "", root);
+    write_event(pen, FH_LIT("message_stop"), root);
     enc->over = true;
 }
 
@@ -509,7 +537,7 @@ void fh_anthropic_encode_stream(void *encoder, struct fh_buf *out, struct fh_are
         fh_anthropic_encode_ping(out, pen.enc->frame.framing);
         break;
     case FH_EVENT_END:
-        on_end(&pen);
+        on_end(&pen, event);
         break;
     }
 }
