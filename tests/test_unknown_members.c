@@ -66,14 +66,47 @@ static bool with_member(struct fh_arena *arena, struct fh_slice json, size_t lef
     return true;
 }
 
-/* said says whether anything was said of what stands at `pointer`. */
-static bool said(struct fh_slice out, const struct fh_loss *loss, struct fh_slice pointer)
+/* Places that are reported under another name than they have in the piece of JSON. */
+static const struct {
+    struct fh_slice stands; /* how the pointer of the member begins */
+    struct fh_slice where;  /* what the piece has in it, else the row is not for it */
+    struct fh_slice reported;
+    const char *why;
+} places[] = {
+    {FH_LIT_INIT("/choices/0/delta/"), FH_LIT_INIT("\"delta\""),
+     FH_LIT_INIT("/choices/0/message/"),
+     "the ledger names a field by its place in a whole answer"},
+    {FH_LIT_INIT("/choices/0/"), FH_LIT_INIT("\"choices\":[{\"index\":1,"),
+     FH_LIT_INIT("/choices/1/"), "chunks come one by one: the number of a choice is its index"},
+};
+
+/* is_in says whether an entry of the list is about something that holds what stands at
+ * `pointer`. */
+static bool is_in(struct fh_arena *arena, struct fh_slice json, struct fh_slice pointer,
+                  struct fh_slice entry)
+{
+    bool in = entry.len > 0 && fh_starts(pointer, entry);
+
+    for (size_t i = 0; i < FH_LEN(places) && entry.len > 0 && !in; i++) {
+        struct fh_slice rest = pointer;
+
+        if (fh_take(&rest, places[i].stands) && fh_contains(json, places[i].where)) {
+            struct fh_slice parts[] = {places[i].reported, rest};
+
+            in = fh_starts(fh_concat(arena, parts, FH_LEN(parts)), entry);
+        }
+    }
+    return in;
+}
+
+/* said says whether anything was said of what stands at `pointer` in `json`. */
+static bool said(struct fh_arena *arena, struct fh_slice out, const struct fh_loss *loss,
+                 struct fh_slice json, struct fh_slice pointer)
 {
     for (uint32_t i = 0; i < fh_loss_listed(loss); i++) {
         struct fh_slice entry = loss->entry[i].pointer;
 
-        if (fh_contains(entry, FH_LIT(UNKNOWN)) ||
-            (entry.len > 0 && fh_starts(pointer, entry))) {
+        if (fh_contains(entry, FH_LIT(UNKNOWN)) || is_in(arena, json, pointer, entry)) {
             return true;
         }
     }
@@ -124,7 +157,7 @@ static bool probe(const struct vector *v, size_t at, size_t end, size_t nth)
 
     planted++;
     if (run(arena, v->kind, wire, &out, loss) &&
-        !said(fh_buf_slice(&out), loss, fh_buf_slice(&pointer))) {
+        !said(arena, fh_buf_slice(&out), loss, json, fh_buf_slice(&pointer))) {
         lost++;
         (void)printf("# %s, to %.*s: at %.*s of %.*s\n", tap_where, FH_ARG(target->name),
                      FH_ARG(fh_buf_slice(&pointer)),
