@@ -46,6 +46,27 @@ void fh_openai_chat_keep(struct fh_extras *list, struct fh_arena *arena,
     }
 }
 
+void fh_openai_chat_keep_others(struct fh_extras *list, struct fh_arena *arena,
+                                const struct fh_path *at, yyjson_val *obj,
+                                const struct fh_openai_chat_form *form)
+{
+    struct fh_path inner_at = {.up = at, .key = form->inner};
+    struct fh_path item = {.up = &inner_at};
+    const struct fh_openai_chat_names *in = &form->in_inner;
+
+    fh_extras_keep(list, arena, at, obj, form->own.name, form->own.count);
+    if (form->inner.len == 0) {
+        return;
+    }
+    yyjson_val *inner = fh_json_get(obj, form->inner);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(inner); /* of what is no list: nothing */
+
+    fh_extras_keep(list, arena, &inner_at, inner, in->name, in->count);
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL; item.index++) {
+        fh_extras_keep(list, arena, &item, v, in->name, in->count);
+    }
+}
+
 bool fh_openai_chat_is_repeated(const struct fh_extra *extra)
 {
     return !yyjson_is_ctn(extra->value) && yyjson_get_len(extra->value) <= REPEATED_LEN &&

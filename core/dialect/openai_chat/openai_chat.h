@@ -146,11 +146,40 @@ const struct fh_extra *fh_openai_chat_find(const struct fh_extras *list, struct 
                                            struct fh_slice key);
 bool fh_openai_chat_any(const struct fh_extras *list, struct fh_slice object);
 
+/* ---- what is kept whole ---- */
+
+/* Names of members, for those who leave them out. */
+struct fh_openai_chat_names {
+    const struct fh_slice *name;
+    size_t count;
+};
+
+/* What is known of an object that is kept as it came, since fields or events tell what is in it;
+ * and of the objects in one of its members. */
+struct fh_openai_chat_form {
+    struct fh_openai_chat_names own;
+    struct fh_slice inner; /* that member: an object, or a list of them; empty: none is one */
+    struct fh_openai_chat_names in_inner;
+};
+
+/* Rows of a form. */
+#define FH_OPENAI_CHAT_NAMES(list) \
+    {                              \
+        (list), FH_LEN(list)       \
+    }
+
+/* fh_openai_chat_keep_others notes what nothing tells of such an object. Who writes the whole of it
+ * back has these as well: they stand deeper than anything that is put back by itself. */
+void fh_openai_chat_keep_others(struct fh_extras *list, struct fh_arena *arena,
+                                const struct fh_path *at, yyjson_val *obj,
+                                const struct fh_openai_chat_form *form);
+
 /* ---- signatures ---- */
 
 /* An element of reasoning_details. */
 struct fh_openai_chat_detail {
-    enum fh_block_kind kind; /* thinking or redacted */
+    const struct fh_openai_chat_form *form; /* of what was read */
+    enum fh_block_kind kind;                /* thinking or redacted */
     enum fh_signer signer;
     struct fh_slice text, signature, data;
     bool has_index;
@@ -300,12 +329,6 @@ void fh_openai_chat_finish(struct fh_openai_chat_choice *choice, struct fh_event
 
 /* fh_openai_chat_close closes the blocks of every choice. */
 void fh_openai_chat_close(struct fh_openai_chat_turn *turn, struct fh_events *out);
-
-/* Names of members, for those who leave them out. */
-struct fh_openai_chat_names {
-    const struct fh_slice *name;
-    size_t count;
-};
 
 /* fh_openai_chat_keep notes members of `obj` that `known` does not list. In streams (`!whole`)
  * nulls are left out: a chunk that says null says nothing. */

@@ -43,14 +43,11 @@ static void keep(struct listener *l, const struct fh_path *at, yyjson_val *value
     fh_read_keep(&l->r, l->extras, at, value)->repeats = told;
 }
 
-static void move(struct fh_extras *to, const struct fh_extras *from)
+/* keep_others notes what events do not tell of an object that is kept. */
+static void keep_others(struct listener *l, const struct fh_path *at, yyjson_val *obj,
+                        const struct fh_openai_chat_form *form)
 {
-    if (to->last == NULL) {
-        *to = *from;
-    } else {
-        to->last->next = from->first;
-        to->last = from->last;
-    }
+    fh_openai_chat_keep_others(l->extras, l->out->arena, at, obj, form);
 }
 
 /* attach hangs extras on the last event since `first`, or on one of their own. Citations carry
@@ -68,22 +65,26 @@ static void attach(struct listener *l, const struct fh_extras *extras, size_t fi
         event->block = kind;
         event->index = block;
     }
-    move(&l->out->list[l->out->count - 1].extras, extras);
+    fh_extras_append(&l->out->list[l->out->count - 1].extras, extras);
 }
 
 static enum fh_rc read_part(struct listener *l, const struct fh_path *at, yyjson_val *part)
 {
+    static const struct fh_slice of_text[] = {FH_LIT_INIT("type"), FH_LIT_INIT("text")};
+    static const struct fh_openai_chat_form text = {.own = FH_OPENAI_CHAT_NAMES(of_text)};
     struct fh_slice type = fh_json_text(fh_json_get(part, FH_LIT("type")));
     struct fh_openai_chat_detail thought;
 
     if (fh_eq(type, FH_LIT("text"))) {
+        keep_others(l, at, part, &text);
         return late(l, at,
                     fh_openai_chat_say(l->choice, l->out, FH_BLOCK_TEXT,
                                        fh_json_text(fh_json_get(part, FH_LIT("text"))),
-                                       at->key));
+                                       FH_LIT("content")));
     }
     if (fh_eq(type, FH_LIT("thinking"))) {
         fh_openai_chat_read_chunk(&thought, l->out->arena, part);
+        keep_others(l, at, part, thought.form);
         FH_TRY(late(l, at, fh_openai_chat_think(l->choice, l->out, &thought, true)));
         if (yyjson_is_true(fh_json_get(part, FH_LIT("closed")))) {
             fh_openai_chat_end_thought(l->choice, l->out);
@@ -100,6 +101,7 @@ static enum fh_rc read_part(struct listener *l, const struct fh_path *at, yyjson
 static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyjson_val *value)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
+    struct fh_path item = {.up = at};
 
     if (yyjson_is_str(value)) {
         return say(l, at, FH_BLOCK_TEXT, fh_json_text(value));
@@ -107,8 +109,8 @@ static enum fh_rc read_content(struct listener *l, const struct fh_path *at, yyj
     if (!yyjson_is_arr(value)) {
         return fh_read_wrong(&l->r, at, "a string, a list of parts or null", value);
     }
-    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
-        FH_TRY(read_part(l, at, v));
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL; item.index++) {
+        FH_TRY(read_part(l, &item, v));
     }
     keep(l, at, value, true);
     return FH_OK;
@@ -154,6 +156,7 @@ static enum fh_rc read_details(struct listener *l, const struct fh_path *at, yyj
         bool known = fh_openai_chat_read_detail(&detail, l->out->arena, v);
 
         if (known) {
+            keep_others(l, &item, v, detail.form);
             FH_TRY(late(l, &item, fh_openai_chat_think(l->choice, l->out, &detail, words)));
         }
         all = all && known;
@@ -188,19 +191,30 @@ static void look_at_details(struct listener *l, yyjson_val *said)
     }
 }
 
+static const struct fh_slice of_image[] = {FH_LIT_INIT("type"), FH_LIT_INIT("image_url"),
+                                           FH_LIT_INIT("index")};
+static const struct fh_slice of_url[] = {FH_LIT_INIT("url")};
+static const struct fh_openai_chat_form image_form = {
+    .own = FH_OPENAI_CHAT_NAMES(of_image),
+    .inner = FH_LIT_INIT("image_url"),
+    .in_inner = FH_OPENAI_CHAT_NAMES(of_url),
+};
+
 /* read_images: OpenRouter's way to hand images out. */
 static enum fh_rc read_images(struct listener *l, const struct fh_path *at, yyjson_val *value)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(value);
     struct fh_slice type = FH_NONE;
     struct fh_slice data = FH_NONE;
+    struct fh_path item = {.up = at};
     bool all = yyjson_is_arr(value);
 
-    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *v = NULL; (v = yyjson_arr_iter_next(&iter)) != NULL; item.index++) {
         yyjson_val *url = fh_json_get(fh_json_get(v, FH_LIT("image_url")), FH_LIT("url"));
 
         if (fh_data_url_split(fh_json_text(url), &type, &data)) {
-            FH_TRY(late(l, at, fh_openai_chat_image(l->choice, l->out, type, data)));
+            keep_others(l, &item, v, &image_form);
+            FH_TRY(late(l, &item, fh_openai_chat_image(l->choice, l->out, type, data)));
         } else {
             all = false;
         }
@@ -208,6 +222,11 @@ static enum fh_rc read_images(struct listener *l, const struct fh_path *at, yyjs
     keep(l, at, value, all);
     return FH_OK;
 }
+
+static const struct fh_slice of_audio[] = {FH_LIT_INIT("id"), FH_LIT_INIT("data"),
+                                           FH_LIT_INIT("transcript"),
+                                           FH_LIT_INIT("expires_at")};
+static const struct fh_openai_chat_form audio_form = {.own = FH_OPENAI_CHAT_NAMES(of_audio)};
 
 /* read_audio: its words are text to those who have no sound. */
 static enum fh_rc read_audio(struct listener *l, const struct fh_path *at, yyjson_val *value)
@@ -223,6 +242,7 @@ static enum fh_rc read_audio(struct listener *l, const struct fh_path *at, yyjso
         FH_TRY(late(l, at, fh_openai_chat_audio(l->choice, l->out, data)));
     }
     keep(l, at, value, true);
+    keep_others(l, at, value, &audio_form);
     return FH_OK;
 }
 
@@ -306,6 +326,8 @@ static enum fh_rc read_call(struct listener *l, const struct fh_path *at, yyjson
         return fh_read_wrong(&l->r, at, "an object", value);
     }
     if (fh_openai_chat_is_custom(value)) {
+        /* to be reported at its own place, from which nothing is written back: the block is */
+        (void)fh_extra_add(l->extras, l->out->arena, at, FH_NONE, value);
         return late(l, at, fh_openai_chat_opaque(l->choice, l->out, value));
     }
     if (!l->whole && yyjson_is_raw(index) && !fh_json_u64(index, &fragment.index)) {

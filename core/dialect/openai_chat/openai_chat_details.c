@@ -34,6 +34,21 @@ bool fh_openai_chat_has_details(yyjson_val *list)
     return good;
 }
 
+static const struct fh_slice of_words[] = {FH_LIT_INIT("type"),   FH_LIT_INIT("text"),
+                                           FH_LIT_INIT("format"), FH_LIT_INIT("signature"),
+                                           FH_LIT_INIT("index"),  FH_LIT_INIT("id")};
+static const struct fh_slice of_summary[] = {FH_LIT_INIT("type"), FH_LIT_INIT("summary"),
+                                             FH_LIT_INIT("format"), FH_LIT_INIT("index"),
+                                             FH_LIT_INIT("id")};
+static const struct fh_slice of_encrypted[] = {FH_LIT_INIT("type"), FH_LIT_INIT("data"),
+                                               FH_LIT_INIT("format"), FH_LIT_INIT("index"),
+                                               FH_LIT_INIT("id")};
+static const struct fh_openai_chat_form words_form = {.own = FH_OPENAI_CHAT_NAMES(of_words)};
+static const struct fh_openai_chat_form summary_form = {.own =
+                                                            FH_OPENAI_CHAT_NAMES(of_summary)};
+static const struct fh_openai_chat_form encrypted_form = {
+    .own = FH_OPENAI_CHAT_NAMES(of_encrypted)};
+
 bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail, struct fh_arena *arena,
                                 yyjson_val *value)
 {
@@ -44,15 +59,18 @@ bool fh_openai_chat_read_detail(struct fh_openai_chat_detail *detail, struct fh_
     *detail = (struct fh_openai_chat_detail){.kind = FH_BLOCK_THINKING, .signer = home};
     detail->has_index = fh_json_u64(fh_json_get(value, FH_LIT("index")), &detail->index);
     if (fh_eq(type, FH_LIT("reasoning.text"))) {
+        detail->form = &words_form;
         detail->text = text_at(value, "text");
         detail->signature =
             fh_seal_read(arena, home, text_at(value, "signature"), &detail->signer);
         return true;
     }
     if (fh_eq(type, FH_LIT("reasoning.summary"))) {
+        detail->form = &summary_form;
         detail->text = text_at(value, "summary");
         return true;
     }
+    detail->form = &encrypted_form;
     detail->kind = FH_BLOCK_REDACTED;
     detail->data = fh_seal_read(arena, home, text_at(value, "data"), &detail->signer);
     return fh_eq(type, FH_LIT("reasoning.encrypted"));
@@ -68,16 +86,32 @@ static bool is_redacted(yyjson_val *pieces)
     return fh_eq(fh_json_text(yyjson_arr_get_first(ids)), redacted_mark);
 }
 
+static const struct fh_slice of_chunk[] = {FH_LIT_INIT("type"), FH_LIT_INIT("thinking"),
+                                           FH_LIT_INIT("signature"), FH_LIT_INIT("closed")};
+static const struct fh_slice of_piece[] = {FH_LIT_INIT("type"), FH_LIT_INIT("text")};
+static const struct fh_slice of_mark[] = {FH_LIT_INIT("type"), FH_LIT_INIT("reference_ids")};
+static const struct fh_openai_chat_form chunk_form = {
+    .own = FH_OPENAI_CHAT_NAMES(of_chunk),
+    .inner = FH_LIT_INIT("thinking"),
+    .in_inner = FH_OPENAI_CHAT_NAMES(of_piece),
+};
+static const struct fh_openai_chat_form redacted_form = {
+    .own = FH_OPENAI_CHAT_NAMES(of_chunk),
+    .inner = FH_LIT_INIT("thinking"),
+    .in_inner = FH_OPENAI_CHAT_NAMES(of_mark),
+};
+
 void fh_openai_chat_read_chunk(struct fh_openai_chat_detail *detail, struct fh_arena *arena,
                                yyjson_val *chunk)
 {
     yyjson_val *pieces = fh_json_get(chunk, FH_LIT("thinking"));
     yyjson_arr_iter iter = yyjson_arr_iter_with(pieces);
 
-    *detail = (struct fh_openai_chat_detail){.kind = FH_BLOCK_THINKING};
+    *detail = (struct fh_openai_chat_detail){.form = &chunk_form, .kind = FH_BLOCK_THINKING};
     detail->signature =
         fh_seal_read(arena, FH_SIGNER_UNKNOWN, text_at(chunk, "signature"), &detail->signer);
     if (is_redacted(pieces)) {
+        detail->form = &redacted_form;
         detail->kind = FH_BLOCK_REDACTED;
         detail->data = detail->signature;
         detail->signature = FH_NONE;

@@ -77,6 +77,9 @@ static enum fh_rc read_detail(struct fh_reader *r, void *into, const struct fh_p
     bool known = fh_openai_chat_read_detail(&detail, r->arena, value);
     struct fh_block *block = add(r, into, known ? detail.kind : FH_BLOCK_OPAQUE, at);
 
+    if (known) {
+        fh_openai_chat_keep_others(&block->extras, r->arena, at, value, detail.form);
+    }
     block->raw = value;
     block->text = detail.text;
     block->signature = detail.signature;

@@ -203,6 +203,8 @@ static enum fh_rc read_thought(struct fh_reader *r, struct fh_blocks *list,
     struct fh_block *block = more ? list->last : fh_block_add(list, r->arena, detail.kind);
     struct fh_block *piece = fh_block_add(&block->content, r->arena, FH_BLOCK_OPAQUE);
 
+    /* of the message: a block of several parts has but the first one's place */
+    fh_openai_chat_keep_others(&r->req->last_message->extras, r->arena, at, value, detail.form);
     if (!more) {
         block->pointer = fh_path_print(at, FH_NONE, r->arena);
     }

@@ -145,6 +145,9 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
     static const enum fh_thinking meant[] = {FH_THINKING_OFF, FH_THINKING_ADAPTIVE,
                                              FH_THINKING_ADAPTIVE, FH_THINKING_OPAQUE};
     struct fh_chat_request *req = into;
+    static const struct fh_slice names[] = {FH_LIT_INIT("type"), FH_LIT_INIT("budget_tokens"),
+                                            FH_LIT_INIT("display")};
+    static const struct fh_openai_chat_form form = {.own = FH_OPENAI_CHAT_NAMES(names)};
     struct fh_slice type = fh_json_text(fh_json_get(value, FH_LIT("type")));
     struct fh_slice display = fh_json_text(fh_json_get(value, FH_LIT("display")));
     yyjson_val *budget = fh_json_get(value, FH_LIT("budget_tokens"));
@@ -152,6 +155,7 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
     if (!yyjson_is_obj(value)) {
         return fh_read_wrong(r, at, "an object with a type", value);
     }
+    fh_openai_chat_keep_others(&req->extras, r->arena, at, value, &form);
     req->thinking_raw = value;
     req->thinking = meant[fh_read_word(types, FH_LEN(types), type)];
     if (yyjson_is_raw(budget) && fh_eq(type, FH_LIT("enabled"))) {
@@ -169,6 +173,9 @@ static enum fh_rc read_thinking(struct fh_reader *r, void *into, const struct fh
 static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct fh_path *at,
                                  yyjson_val *value)
 {
+    static const struct fh_slice names[] = {FH_LIT_INIT("effort"), FH_LIT_INIT("max_tokens"),
+                                            FH_LIT_INIT("enabled"), FH_LIT_INIT("exclude")};
+    static const struct fh_openai_chat_form form = {.own = FH_OPENAI_CHAT_NAMES(names)};
     struct fh_chat_request *req = into;
     yyjson_val *budget = fh_json_get(value, FH_LIT("max_tokens"));
     yyjson_val *enabled = fh_json_get(value, FH_LIT("enabled"));
@@ -182,6 +189,7 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
         return FH_OK;
     }
     kept->repeats = true;
+    fh_openai_chat_keep_others(&req->extras, r->arena, at, value, &form);
     req->effort = effort == FH_EFFORTS ? FH_EFFORT_UNSET : (enum fh_effort)effort;
     if (yyjson_is_raw(budget)) {
         req->thinking = FH_THINKING_BUDGET;

@@ -141,7 +141,22 @@ static void start(struct decoder *dec, struct fh_events *out, yyjson_val *root)
     remember_told(dec, &event->extras);
 }
 
-/* read_chunk reads one chunk. What it holds beside the choices goes with its last event. */
+/* bearer finds the event that takes what a chunk holds beside its choices: the last one, but
+ * citations carry nothing else, and a client who cannot be told of a choice learns nothing that
+ * comes with it. */
+static struct fh_event *bearer(struct fh_events *out, size_t before)
+{
+    for (size_t i = out->count; i > before; i--) {
+        struct fh_event *event = &out->list[i - 1];
+
+        if (event->choice == 0 && event->kind != FH_EVENT_CITATIONS) {
+            return event;
+        }
+    }
+    return fh_event_push(out, FH_EVENT_EXTRA);
+}
+
+/* read_chunk reads one chunk. */
 static enum fh_rc read_chunk(struct decoder *dec, struct fh_events *out, yyjson_val *root,
                              struct fh_complaint *why)
 {
@@ -176,15 +191,7 @@ static enum fh_rc read_chunk(struct decoder *dec, struct fh_events *out, yyjson_
     fh_openai_chat_keep(&extras, out->arena, NULL, root, &top, false);
     drop_told(dec, &extras);
     if (extras.first != NULL) {
-        struct fh_event *last = out->count > before ? &out->list[out->count - 1]
-                                                    : fh_event_push(out, FH_EVENT_EXTRA);
-
-        if (last->extras.last == NULL) {
-            last->extras = extras;
-        } else {
-            last->extras.last->next = extras.first;
-            last->extras.last = extras.last;
-        }
+        fh_extras_append(&bearer(out, before)->extras, &extras);
     }
     return FH_OK;
 }

@@ -53,18 +53,28 @@ static void go_on_with_call(struct fh_openai_chat_telling *t)
     close_call(t);
 }
 
-/* hold_call gathers a call that is told whole. What stood beside it is told at once. */
-static void hold_call(struct fh_openai_chat_telling *t)
+/* tell_beside makes a chunk of what stood beside calls, if anything did. */
+static void tell_beside(struct fh_openai_chat_telling *t)
 {
-    bool beside = fh_openai_chat_any(&t->event->extras, FH_NONE) ||
-                  fh_openai_chat_any(&t->event->extras, FH_LIT("/choices/#")) ||
-                  fh_openai_chat_any(&t->event->extras, FH_LIT("/choices/#/delta"));
+    static const struct fh_slice places[] = {FH_LIT_INIT(""), FH_LIT_INIT("/choices/#"),
+                                             FH_LIT_INIT("/choices/#/delta"),
+                                             FH_LIT_INIT("/choices/#/message")};
+    bool any = false;
 
-    fh_openai_chat_call_hold(t->enc->calls, t->scratch, t->event, t->ours);
-    if (beside && t->ours) {
+    for (size_t i = 0; i < FH_LEN(places) && !any && t->ours; i++) {
+        any = fh_openai_chat_any(&t->event->extras, places[i]);
+    }
+    if (any) {
         fh_openai_chat_open_chunk(t);
         fh_openai_chat_close_chunk(t, FH_NONE);
     }
+}
+
+/* hold_call gathers a call that is told whole. What stood beside it is told at once. */
+static void hold_call(struct fh_openai_chat_telling *t)
+{
+    fh_openai_chat_call_hold(t->enc->calls, t->scratch, t->event, t->ours);
+    tell_beside(t);
 }
 
 /* end_call tells a call that was held, in one chunk. */
@@ -313,8 +323,7 @@ static void add_extra(struct fh_openai_chat_telling *t)
         return;
     }
     if (!in_call && !in_function) {
-        fh_openai_chat_open_chunk(t);
-        fh_openai_chat_close_chunk(t, FH_NONE);
+        tell_beside(t);
         return;
     }
     open_call(t, fh_openai_chat_call_number(t->enc->calls, t->event));
