@@ -30,16 +30,19 @@ static const enum fh_field finish_fields[FH_FINISHES] = {
     [FH_FINISH_MALFORMED] = FH_FIELD_ENDS_MALFORMED,
 };
 
-/* where puts the numbers of choice and block into the ledger's pointer. */
+/* where puts the numbers of choice, or item, and block into the ledger's pointer. */
 static struct fh_slice where(const struct fh_settling *s, enum fh_field field,
                              const struct fh_event *event)
 {
     struct fh_slice rest = s->from[field].pointer;
     struct fh_buf out = fh_buf_in_arena(s->arena, rest.len + 32);
-    bool by_choice =
-        fh_starts(rest, FH_LIT("/choices/#")) || fh_starts(rest, FH_LIT("/candidates/#"));
-    uint32_t next = by_choice ? event->choice : event->index;
+    uint32_t next = event->index;
 
+    if (fh_starts(rest, FH_LIT("/choices/#")) || fh_starts(rest, FH_LIT("/candidates/#"))) {
+        next = event->choice;
+    } else if (fh_starts(rest, FH_LIT("/output/#"))) {
+        next = event->item;
+    }
     while (rest.len > 0) {
         size_t n = fh_find(rest, '#');
 

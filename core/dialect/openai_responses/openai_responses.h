@@ -6,6 +6,7 @@
  *     …_request_out.c …_items.c      request → provider body: the top level, the items
  *     …_reply.c   …_turn.c           answers → events, whole and streamed: items become blocks
  *     …_stream_in.c                  events of a stream → events
+ *     …_known.c                      what else stands in any of these: extras
  *     …_answer.c  …_stream_out.c     events → an answer that grows, and the events that tell of it
  *     …_usage.c …_fault.c …_scan.c …_count.c
  *
@@ -111,6 +112,37 @@ enum fh_rc fh_responses_encode_request(struct fh_buf *out, struct fh_arena *scra
 
 /* ---- answers of providers ---- */
 
+/* Objects of an answer, and what is known to stand in them. */
+enum fh_responses_object {
+    FH_RESPONSES_AN_EVENT,   /* its own members; what they hold has rows of its own */
+    FH_RESPONSES_A_RESPONSE, /* without its output and usage */
+    FH_RESPONSES_AN_ITEM,    /* and its parts */
+    FH_RESPONSES_A_PART,     /* of a message */
+    FH_RESPONSES_A_THOUGHT,  /* a part of reasoning */
+};
+
+/* fh_responses_note notes what nobody knows in `val`, and in what stands in it. Nothing of what is
+ * told as an opaque block. */
+void fh_responses_note(struct fh_extras *extras, struct fh_arena *arena,
+                       const struct fh_path *at, enum fh_responses_object what,
+                       yyjson_val *val);
+
+/* fh_responses_tell_extras gives an event for them alone, if there are any. */
+void fh_responses_tell_extras(struct fh_events *out, const struct fh_extras *extras);
+
+/* The members that events have: those of deltas, then all others. */
+enum {
+#define X(name, key) FH_RESPONSES_AT_##name,
+    FH_RESPONSES_HOT_MEMBERS(X) FH_RESPONSES_HOT,
+#undef X
+};
+enum {
+#define X(name, key) FH_RESPONSES_MEMBER_##name,
+    FH_RESPONSES_HOT_MEMBERS(X) FH_RESPONSES_COLD_MEMBERS(X) FH_RESPONSES_MEMBERS,
+#undef X
+};
+extern const struct fh_slice fh_responses_members[FH_RESPONSES_MEMBERS];
+
 /* An answer of a provider as it comes in. Items are announced, filled and done; what an item says
  * when it is done, and did not say before, is said then. So a whole answer is items that are
  * announced and done at once. */
@@ -154,8 +186,16 @@ void fh_responses_part_done(struct fh_responses_item *item, struct fh_events *ou
 void fh_responses_done(struct fh_responses_item *item, struct fh_events *out,
                        yyjson_val *whole);
 
+/* fh_responses_item_extras and fh_responses_part_extras tell what nobody knows in an item, in a
+ * part: number `index` of the list of that name, or the last one if that is not said
+ * (UINT64_MAX). */
+void fh_responses_item_extras(const struct fh_responses_item *item, struct fh_events *out,
+                              yyjson_val *val);
+void fh_responses_part_extras(const struct fh_responses_item *item, struct fh_events *out,
+                              struct fh_slice list, uint64_t index, yyjson_val *part);
+
 /* fh_responses_output tells those items of a response's output that were not announced or not
- * done. */
+ * done; of the others what nobody knows. */
 void fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
                          yyjson_val *output);
 
@@ -165,6 +205,9 @@ FH_NODISCARD bool fh_responses_refuses(const struct fh_responses_turn *turn);
 
 /* fh_responses_begin gives the START of a response. */
 void fh_responses_begin(struct fh_events *out, yyjson_val *response);
+
+/* fh_responses_snapshot tells what nobody knows in a response that is not at its end. */
+void fh_responses_snapshot(struct fh_events *out, yyjson_val *response);
 
 /* fh_responses_end ends the turn by the whole response: what of it was not told yet, usage, finish,
  * and the end; or its error, if it has one or is said to have `failed`. */

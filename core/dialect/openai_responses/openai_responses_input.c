@@ -79,12 +79,7 @@ static void finish(struct draft *draft, yyjson_val *item)
     if (first != NULL) {
         first->item = item;
     }
-    if (extras->last == NULL) {
-        extras->first = draft->into.extras.first;
-    } else {
-        extras->last->next = draft->into.extras.first;
-    }
-    extras->last = draft->into.extras.last != NULL ? draft->into.extras.last : extras->last;
+    fh_extras_append(extras, &draft->into.extras);
 }
 
 /* read_opaque keeps an item whole: something that the model or the provider did, or something that
@@ -279,6 +274,20 @@ static void sign_call(struct fh_reader *r, struct fh_slice call, struct fh_slice
     }
 }
 
+/* keep_parts keeps what the parts of a list have beside their texts. */
+static void keep_parts(struct fh_reader *r, struct draft *draft, const struct fh_path *item,
+                       struct fh_slice key, yyjson_val *list)
+{
+    struct fh_path place = {.up = item, .key = key};
+    struct fh_path at = {.up = &place};
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
+
+    for (; yyjson_arr_iter_has_next(&iter); at.index++) {
+        fh_responses_note(&draft->into.extras, r->arena, &at, FH_RESPONSES_A_THOUGHT,
+                          yyjson_arr_iter_next(&iter));
+    }
+}
+
 static const struct fh_member reasoning_members[] = {
     FH_MEMBER_IGNORED("type"),
     FH_MEMBER_IGNORED("id"),
@@ -300,6 +309,8 @@ static enum fh_rc read_reasoning(struct fh_reader *r, const struct fh_path *at,
 
     FH_TRY(
         fh_read_object(r, &FH_SHAPE(reasoning_members), &draft, &draft.into.extras, at, item));
+    keep_parts(r, &draft, at, FH_LIT("summary"), draft.summary);
+    keep_parts(r, &draft, at, FH_LIT("content"), draft.content);
     struct fh_slice text = thoughts(r, &draft);
     struct fh_slice signature =
         draft.encrypted.len == 0
@@ -308,6 +319,7 @@ static enum fh_rc read_reasoning(struct fh_reader *r, const struct fh_path *at,
 
     if (proof == FH_RESPONSES_CALL) {
         sign_call(r, call, signature, signer);
+        fh_extras_append(&draft.message->extras, &draft.into.extras);
         return FH_OK;
     }
     if (text.len == 0 && signature.len == 0) {

@@ -102,9 +102,11 @@ static void on_logprobs(struct fh_responses_pen *pen, struct fh_responses_out *i
     }
 }
 
-/* on_extra: items as they begin and end, and log probabilities. */
+/* on_extra: items as they begin and end, and log probabilities. What else is there the objects
+ * say for themselves. */
 void fh_responses_on_extra(struct fh_responses_pen *pen, const struct fh_event *event)
 {
+    const struct fh_extra *extra = event->extras.first;
     struct fh_responses_out *item = NULL;
 
     if (!pen->enc->answer.ours) {
@@ -114,9 +116,10 @@ void fh_responses_on_extra(struct fh_responses_pen *pen, const struct fh_event *
         on_announced(pen, event);
     } else if (fh_eq(event->name, FH_LIT("done"))) {
         on_completed(pen, event);
-    } else if ((item = fh_responses_find_open(pen, event->index)) != NULL &&
-               item->last != NULL && event->extras.first != NULL) {
-        on_logprobs(pen, item, event->extras.first->value);
+    } else if (extra != NULL && fh_eq(extra->key, FH_LIT("logprobs")) &&
+               (item = fh_responses_find_open(pen, event->index)) != NULL &&
+               item->last != NULL) {
+        on_logprobs(pen, item, extra->value);
     }
 }
 

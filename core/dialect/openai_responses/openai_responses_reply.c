@@ -18,29 +18,31 @@ void fh_responses_begin(struct fh_events *out, yyjson_val *response)
 }
 
 /* response_extras lists members of which no other dialect has anything. */
-static void response_extras(struct fh_event *event, struct fh_arena *arena,
+static void response_extras(struct fh_extras *extras, struct fh_arena *arena,
                             yyjson_val *response)
 {
-    static const struct fh_slice known[] = {
-#define X(name) FH_LIT_INIT(name),
-        FH_RESPONSES_KNOWN(X)
-#undef X
-#define X(name, otherwise) FH_LIT_INIT(name),
-            FH_RESPONSES_REPEATED(X)
-#undef X
-    };
-    struct fh_slice tier = text_of(response, FH_LIT("service_tier"));
-    yyjson_obj_iter iter = yyjson_obj_iter_with(response);
+    struct fh_slice key = FH_LIT("service_tier");
+    struct fh_slice tier = text_of(response, key);
 
-    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
-        struct fh_slice name = fh_json_text(key);
-        bool plain = fh_eq(tier, FH_LIT("default")) || fh_eq(tier, FH_LIT("auto"));
-        bool news = fh_read_word(known, FH_LEN(known), name) == FH_LEN(known);
-
-        if (news || (fh_eq(name, FH_LIT("service_tier")) && !plain)) {
-            fh_extra_add(&event->extras, arena, NULL, name, yyjson_obj_iter_get_val(key));
-        }
+    if (tier.len > 0 && !fh_eq(tier, FH_LIT("default")) && !fh_eq(tier, FH_LIT("auto"))) {
+        fh_extra_add(extras, arena, NULL, key, fh_json_get(response, key));
     }
+    fh_responses_note(extras, arena, NULL, FH_RESPONSES_A_RESPONSE, response);
+}
+
+void fh_responses_snapshot(struct fh_events *out, yyjson_val *response)
+{
+    struct fh_path output = {.key = FH_LIT("output")};
+    struct fh_path at = {.up = &output};
+    yyjson_arr_iter iter = yyjson_arr_iter_with(fh_json_get(response, output.key));
+    struct fh_extras extras = {0};
+
+    response_extras(&extras, out->arena, response);
+    for (; yyjson_arr_iter_has_next(&iter); at.index++) {
+        fh_responses_note(&extras, out->arena, &at, FH_RESPONSES_AN_ITEM,
+                          yyjson_arr_iter_next(&iter));
+    }
+    fh_responses_tell_extras(out, &extras);
 }
 
 enum fh_finish fh_responses_finish(struct fh_slice status, struct fh_slice reason, bool calls,
@@ -125,7 +127,7 @@ void fh_responses_end(struct fh_responses_turn *turn, struct fh_events *out,
         text_of(fh_json_get(response, FH_LIT("incomplete_details")), FH_LIT("reason")),
         fh_responses_calls(turn), fh_responses_refuses(turn), &event->finish_word);
     event->raw = response;
-    response_extras(event, out->arena, response);
+    response_extras(&event->extras, out->arena, response);
     (void)fh_event_push(out, FH_EVENT_END);
 }
 

@@ -70,6 +70,7 @@ static enum fh_rc read_tool_choice(struct fh_reader *r, void *into, const struct
     static const enum fh_tool_choice meant[] = {FH_CHOICE_AUTO, FH_CHOICE_NONE, FH_CHOICE_ANY,
                                                 FH_CHOICE_OPAQUE};
     struct fh_chat_request *req = into;
+    static const struct fh_slice known[] = {FH_LIT_INIT("type"), FH_LIT_INIT("name")};
     struct fh_slice type = fh_json_text(fh_json_get(value, FH_LIT("type")));
     yyjson_val *name = fh_json_get(value, FH_LIT("name"));
 
@@ -82,6 +83,7 @@ static enum fh_rc read_tool_choice(struct fh_reader *r, void *into, const struct
     } else if (fh_eq(type, FH_LIT("function")) && yyjson_is_str(name)) {
         req->tool_choice = FH_CHOICE_NAMED;
         req->tool_choice_name = fh_json_text(name);
+        fh_extras_keep(&req->extras, r->arena, at, value, known, FH_LEN(known));
     } else {
         req->tool_choice = FH_CHOICE_OPAQUE;
     }

@@ -59,13 +59,67 @@ static enum fh_rc refuse(struct reading *e, enum fh_rc rc)
 
 /* ---- deltas ---- */
 
-enum { AT_TYPE, AT_INDEX, AT_DELTA, AT_LOGPROBS, AT_ERROR, AT_RESPONSE, AT_COUNT };
+static bool is_between(uint8_t c)
+{
+    return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
-static const struct fh_slice members[AT_COUNT] = {
-    [AT_TYPE] = FH_LIT_INIT("type"),   [AT_INDEX] = FH_LIT_INIT("output_index"),
-    [AT_DELTA] = FH_LIT_INIT("delta"), [AT_LOGPROBS] = FH_LIT_INIT("logprobs"),
-    [AT_ERROR] = FH_LIT_INIT("error"), [AT_RESPONSE] = FH_LIT_INIT("response"),
-};
+/* covers says whether the members that a scan found are all that there are: then nothing stands
+ * between them but commas and white space. Costs no allocation, and a few comparisons a member. */
+static bool covers(struct fh_slice data, const struct fh_json_member *at, size_t count)
+{
+    struct fh_slice rest = fh_tail(data, fh_find(data, '{') + 1);
+
+    while (rest.len > 0 && rest.ptr[0] != '}') {
+        size_t i = 0;
+
+        if (is_between(rest.ptr[0])) {
+            rest = fh_tail(rest, 1);
+            continue;
+        }
+        while (i < count && at[i].whole.ptr != rest.ptr) {
+            i++;
+        }
+        if (i == count) {
+            return false;
+        }
+        rest = fh_tail(rest, at[i].whole.len);
+    }
+    return true;
+}
+
+/* tell_extras tells what nobody knows of the event itself, which stands nowhere in an answer. */
+static void tell_extras(struct reading *e, yyjson_val *root)
+{
+    struct fh_extras extras = {0};
+
+    fh_responses_note(&extras, e->out->arena, NULL, FH_RESPONSES_AN_EVENT, root);
+    fh_responses_tell_extras(e->out, &extras);
+}
+
+/* look_closer builds a tree of an event that otherwise needs none. */
+static void look_closer(struct reading *e, struct fh_slice data)
+{
+    yyjson_val *root = NULL;
+    struct fh_error ignored;
+
+    if (fh_json_parse(e->out->arena, data, &root, &ignored) == FH_OK) {
+        tell_extras(e, root);
+    }
+}
+
+/* on_other passes over an event of a tool that the provider runs, or of a later day. */
+static void on_other(struct reading *e, struct fh_slice data)
+{
+    struct fh_json_member at[FH_RESPONSES_MEMBERS];
+    struct fh_error ignored;
+
+    if (fh_json_scan(data, fh_responses_members, at, FH_RESPONSES_MEMBERS, DEPTH_MAX,
+                     &ignored) != FH_OK ||
+        !covers(data, at, FH_RESPONSES_MEMBERS)) {
+        look_closer(e, data);
+    }
+}
 
 static struct fh_responses_item *find(struct reading *e)
 {
@@ -108,7 +162,8 @@ static bool on_added(struct reading *e)
         e->what = "an item whose index does not follow that of the item before";
         return false;
     }
-    (void)fh_responses_announce(e->dec->turn, e->out, e->index, item);
+    fh_responses_item_extras(fh_responses_announce(e->dec->turn, e->out, e->index, item),
+                             e->out, item);
     return true;
 }
 
@@ -124,19 +179,26 @@ static bool on_done(struct reading *e)
 
 static bool on_part(struct reading *e, enum fh_responses_event type)
 {
-    bool summary = type == FH_RESPONSES_SUMMARY_PART_ADDED;
+    bool summary =
+        type == FH_RESPONSES_SUMMARY_PART_ADDED || type == FH_RESPONSES_SUMMARY_PART_DONE;
+    struct fh_slice list = summary ? FH_LIT("summary") : FH_LIT("content");
+    struct fh_slice number = summary ? FH_LIT("summary_index") : FH_LIT("content_index");
     yyjson_val *part = fh_json_get(e->root, FH_LIT("part"));
     struct fh_responses_item *item = find(e);
+    uint64_t index = UINT64_MAX;
 
-    if (item == NULL) {
-        return false;
+    if (item == NULL) { /* the end of a summary's part says nothing that must be told */
+        return type == FH_RESPONSES_SUMMARY_PART_DONE;
     }
     if (type == FH_RESPONSES_PART_DONE) {
         fh_responses_part_done(item, e->out, part);
-        return true;
+    } else if (type != FH_RESPONSES_SUMMARY_PART_DONE &&
+               !fh_responses_part(item, e->out, list, part, &e->what)) {
+        return false;
     }
-    return fh_responses_part(item, e->out, summary ? FH_LIT("summary") : FH_LIT("content"),
-                             part, &e->what);
+    (void)!fh_json_u64(fh_json_get(e->root, number), &index);
+    fh_responses_part_extras(item, e->out, list, index, part);
+    return true;
 }
 
 static bool on_annotation(struct reading *e)
@@ -170,6 +232,7 @@ static bool on_created(struct reading *e)
     }
     e->dec->state = RUNNING;
     fh_responses_begin(e->out, response);
+    fh_responses_snapshot(e->out, response);
     return true;
 }
 
@@ -214,6 +277,7 @@ static bool on_event(struct reading *e, enum fh_responses_event type)
     case FH_RESPONSES_PART_ADDED:
     case FH_RESPONSES_PART_DONE:
     case FH_RESPONSES_SUMMARY_PART_ADDED:
+    case FH_RESPONSES_SUMMARY_PART_DONE:
         return on_part(e, type);
     case FH_RESPONSES_ANNOTATION:
         return on_annotation(e);
@@ -229,8 +293,11 @@ static bool on_event(struct reading *e, enum fh_responses_event type)
     case FH_RESPONSES_QUEUED:
     case FH_RESPONSES_KEEPALIVE:
         (void)fh_event_push(e->out, FH_EVENT_PING);
+        fh_responses_snapshot(e->out, fh_json_get(e->root, FH_LIT("response")));
         break;
     case FH_RESPONSES_IN_PROGRESS:
+        fh_responses_snapshot(e->out, fh_json_get(e->root, FH_LIT("response")));
+        break;
     case FH_RESPONSES_TEXT_DELTA:
     case FH_RESPONSES_REFUSAL_DELTA:
     case FH_RESPONSES_ARGUMENTS_DELTA:
@@ -274,41 +341,50 @@ static bool comes_early(enum fh_responses_event type)
 
 static enum fh_rc read_event(struct reading *e, struct fh_slice data)
 {
-    struct fh_json_member at[AT_COUNT];
+    struct fh_json_member at[FH_RESPONSES_HOT];
     enum fh_block_kind kind = FH_BLOCK_TEXT;
     struct fh_error error;
     struct fh_slice name = FH_NONE;
 
-    if (fh_json_scan(data, members, at, AT_COUNT, DEPTH_MAX, &error) != FH_OK) {
+    if (fh_json_scan(data, fh_responses_members, at, FH_RESPONSES_HOT, DEPTH_MAX, &error) !=
+        FH_OK) {
         e->what = "an event that is no JSON object, or says something twice";
         return refuse(e, error.code);
     }
-    if (fh_starts(at[AT_TYPE].value, FH_LIT("\""))) {
-        name = fh_json_unescape(at[AT_TYPE].value, e->out->arena);
+    if (fh_starts(at[FH_RESPONSES_AT_TYPE].value, FH_LIT("\""))) {
+        name = fh_json_unescape(at[FH_RESPONSES_AT_TYPE].value, e->out->arena);
     }
     enum fh_responses_event type = fh_responses_event(name);
 
-    if (fh_starts(at[AT_ERROR].value, FH_LIT("{")) &&
+    if (fh_starts(at[FH_RESPONSES_AT_ERROR].value, FH_LIT("{")) &&
         (name.len == 0 || fh_responses_is_last(type))) {
         type = FH_RESPONSES_ERROR;
     }
     if (type == FH_RESPONSES_OTHER) {
-        return FH_OK; /* of a tool that the provider runs */
+        on_other(e, data);
+        return FH_OK;
     }
     if (e->dec->state == CREATED && !comes_early(type)) {
         e->what = "something before response.created";
         return refuse(e, FH_E_CONFLICT);
     }
-    e->response = at[AT_RESPONSE].value;
+    e->response = at[FH_RESPONSES_AT_RESPONSE].value;
     e->index = UINT64_MAX;
-    (void)!fh_parse_u64(at[AT_INDEX].value, &e->index);
-    if (block_of(type, &kind) && fh_starts(at[AT_DELTA].value, FH_LIT("\""))) {
-        e->delta = fh_json_unescape(at[AT_DELTA].value, e->out->arena);
-        return on_delta(e, kind, at[AT_LOGPROBS].value) ? FH_OK : refuse(e, FH_E_CONFLICT);
+    (void)!fh_parse_u64(at[FH_RESPONSES_AT_INDEX].value, &e->index);
+    if (block_of(type, &kind) && fh_starts(at[FH_RESPONSES_AT_DELTA].value, FH_LIT("\""))) {
+        e->delta = fh_json_unescape(at[FH_RESPONSES_AT_DELTA].value, e->out->arena);
+        if (!covers(data, at, FH_RESPONSES_HOT)) {
+            look_closer(e, data);
+        }
+        return on_delta(e, kind, at[FH_RESPONSES_AT_LOGPROBS].value) ? FH_OK
+                                                                     : refuse(e, FH_E_CONFLICT);
     }
     if (fh_json_parse(e->out->arena, data, &e->root, &error) != FH_OK) {
         e->what = "an event that needs more memory than one may take";
         return refuse(e, error.code);
+    }
+    if (type != FH_RESPONSES_ERROR) { /* whose words are kept */
+        tell_extras(e, e->root);
     }
     return on_event(e, type) ? FH_OK : refuse(e, FH_E_CONFLICT);
 }

@@ -285,6 +285,22 @@ bool fh_responses_part(struct fh_responses_item *item, struct fh_events *out,
     return true;
 }
 
+void fh_responses_part_extras(const struct fh_responses_item *item, struct fh_events *out,
+                              struct fh_slice list, uint64_t index, yyjson_val *part)
+{
+    uint64_t last = item->parts == 0 ? 0 : item->parts - 1;
+    struct fh_path output = {.key = FH_LIT("output")};
+    struct fh_path at = {.up = &output, .index = item->ordinal};
+    struct fh_path in = {.up = &at, .key = list};
+    struct fh_path place = {.up = &in, .index = index == UINT64_MAX ? last : index};
+    struct fh_extras extras = {0};
+
+    fh_responses_note(&extras, out->arena, &place,
+                      item->kind == REASONING ? FH_RESPONSES_A_THOUGHT : FH_RESPONSES_A_PART,
+                      part);
+    fh_responses_tell_extras(out, &extras);
+}
+
 /* tell_rest tells the annotations and log probabilities of a part that were not told yet. */
 static void tell_rest(struct fh_responses_item *item, struct fh_events *out, yyjson_val *part)
 {
@@ -402,27 +418,22 @@ static void tell_image(struct fh_responses_item *item, struct fh_events *out, yy
     }
 }
 
-/* item_extras lists what an item has beside what everybody's have. */
-static void item_extras(const struct fh_responses_item *item, struct fh_event *event,
-                        struct fh_arena *arena, yyjson_val *whole)
+static void note_item(const struct fh_responses_item *item, struct fh_extras *extras,
+                      struct fh_arena *arena, yyjson_val *val)
 {
-    static const struct fh_slice known[] = {
-        FH_LIT_INIT("type"),    FH_LIT_INIT("id"),
-        FH_LIT_INIT("status"),  FH_LIT_INIT("role"),
-        FH_LIT_INIT("content"), FH_LIT_INIT("arguments"),
-        FH_LIT_INIT("call_id"), FH_LIT_INIT("name"),
-        FH_LIT_INIT("summary"), FH_LIT_INIT("encrypted_content"),
-    };
     struct fh_path output = {.key = FH_LIT("output")};
     struct fh_path at = {.up = &output, .index = item->ordinal};
-    yyjson_obj_iter iter = yyjson_obj_iter_with(whole);
 
-    for (yyjson_val *key = NULL; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
-        if (fh_read_word(known, FH_LEN(known), fh_json_text(key)) == FH_LEN(known)) {
-            fh_extra_add(&event->extras, arena, &at, fh_json_text(key),
-                         yyjson_obj_iter_get_val(key));
-        }
-    }
+    fh_responses_note(extras, arena, &at, FH_RESPONSES_AN_ITEM, val);
+}
+
+void fh_responses_item_extras(const struct fh_responses_item *item, struct fh_events *out,
+                              yyjson_val *val)
+{
+    struct fh_extras extras = {0};
+
+    note_item(item, &extras, out->arena, val);
+    fh_responses_tell_extras(out, &extras);
 }
 
 void fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yyjson_val *whole)
@@ -451,9 +462,7 @@ void fh_responses_done(struct fh_responses_item *item, struct fh_events *out, yy
     event->item = item->ordinal;
     event->name = FH_LIT("done");
     event->raw = whole;
-    if (item->kind <= REASONING) { /* the others were told, or not, as a whole */
-        item_extras(item, event, out->arena, whole);
-    }
+    note_item(item, &event->extras, out->arena, whole);
 }
 
 /* ---- all of them ---- */
@@ -480,7 +489,9 @@ void fh_responses_output(struct fh_responses_turn *turn, struct fh_events *out,
             i < turn->items ? find_ordinal(turn, i)
                             : fh_responses_announce(turn, out, fh_responses_next(turn), whole);
 
-        if (!item->done) {
+        if (item->done) {
+            fh_responses_item_extras(item, out, whole);
+        } else {
             fh_responses_done(item, out, whole);
         }
     }
