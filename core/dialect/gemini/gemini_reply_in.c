@@ -152,16 +152,12 @@ static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t c
     }
 }
 
-static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out,
-                               uint32_t choice, const struct fh_path *at, yyjson_val *value,
-                               struct fh_extras *extras, struct fh_reader *r)
+static enum fh_rc read_parts(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                             const struct fh_path *at, yyjson_val *list, struct fh_reader *r)
 {
     struct fh_path parts = {.up = at, .key = FH_LIT("parts")};
     struct fh_path part = {.up = &parts};
-    struct content content = {0};
-
-    FH_TRY(fh_read_object(r, &FH_SHAPE(content_members), &content, extras, at, value));
-    yyjson_arr_iter iter = yyjson_arr_iter_with(content.parts);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
 
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; part.index++) {
         FH_TRY(fh_gemini_read_part(a, out, choice, &part, one, r));
@@ -200,6 +196,7 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
     struct fh_path at = *place;
     struct fh_path content = {.up = &at, .key = FH_LIT("content")};
     struct candidate said = {0};
+    struct content inner = {0};
     struct fh_extras extras = {0};
     uint32_t choice = 0;
 
@@ -207,7 +204,9 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
     at.index = choice;
     FH_TRY(fh_read_object(r, &FH_SHAPE(candidate_members), &said, &extras, &at, value));
     if (said.content != NULL) {
-        FH_TRY(read_content(a, out, choice, &content, said.content, &extras, r));
+        FH_TRY(fh_read_object(r, &FH_SHAPE(content_members), &inner, &extras, &content,
+                              said.content));
+        FH_TRY(read_parts(a, out, choice, &content, inner.parts, r));
     }
     push_citations(a, out, choice, &at, said.grounding);
     (void)mark_told(a, &extras);
@@ -228,12 +227,8 @@ static void start(struct fh_gemini_answer *a, struct fh_events *out, const struc
                   const struct fh_extras *extras)
 {
     struct fh_event *event = NULL;
-    bool news = mark_told(a, extras);
 
-    if (a->started) { /* all of it comes again with every chunk, but for what is new */
-        if (news) {
-            push_for(a, out, FH_EVENT_EXTRA, 0)->extras = *extras;
-        }
+    if (a->started) { /* all of it comes again with every chunk */
         return;
     }
     a->started = true;
@@ -242,6 +237,22 @@ static void start(struct fh_gemini_answer *a, struct fh_events *out, const struc
     event->id = said->id;
     event->model = said->model;
     event->extras = *extras;
+}
+
+/* push_news tells what a later chunk says of the answer and none before it did. */
+static void push_news(struct fh_gemini_answer *a, struct fh_events *out,
+                      const struct fh_extras *extras)
+{
+    struct fh_extras news = {0};
+
+    for (struct fh_extra *e = extras->first, *next = NULL; e != NULL; e = next) {
+        next = e->next;
+        e->next = NULL;
+        if (!e->repeats) {
+            fh_extras_append(&news, &(struct fh_extras){e, e});
+        }
+    }
+    push_for(a, out, FH_EVENT_EXTRA, 0)->extras = news;
 }
 
 static bool same_usage(const struct fh_usage *a, const struct fh_usage *b)
@@ -310,8 +321,10 @@ static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
     struct answer said = {0};
     struct fh_extras extras = {0};
     bool last = a->whole;
+    bool goes_on = a->started;
 
     FH_TRY(fh_read_object(r, &FH_SHAPE(answer_members), &said, &extras, NULL, root));
+    bool news = mark_told(a, &extras);
     yyjson_arr_iter iter = yyjson_arr_iter_with(said.candidates);
 
     start(a, out, &said, &extras);
@@ -324,6 +337,9 @@ static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
     iter = yyjson_arr_iter_with(said.candidates);
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; at.index++) {
         FH_TRY(read_candidate(a, out, &at, one, r));
+    }
+    if (goes_on && news) {
+        push_news(a, out, &extras);
     }
     push_feedback(a, out, said.feedback, yyjson_arr_size(said.candidates) == 0);
     return FH_OK;
