@@ -82,6 +82,11 @@ static const struct {
     /* chunks come one by one: the number of a choice is its index */
     {FH_LIT_INIT("/choices/0/"), FH_LIT_INIT("\"choices\":[{\"index\":1,"),
      FH_LIT_INIT("/choices/1/")},
+    {FH_LIT_INIT("/candidates/0/"), FH_LIT_INIT("[{\"text\":\"y\""),
+     FH_LIT_INIT("/candidates/1/")},
+    /* a thought goes on from the part before it, and is named by where it began */
+    {FH_LIT_INIT("/contents/0/parts/1/"), FH_LIT_INIT("\"hm\""),
+     FH_LIT_INIT("/contents/0/parts/0/")},
 };
 
 /* reported_at puts the index of a piece into a row's pointer, and the rest behind it. */

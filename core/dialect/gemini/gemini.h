@@ -150,7 +150,6 @@ struct fh_gemini_choice {
     struct fh_slice word;
     enum fh_block_kind kind;
     uint32_t next; /* index of the next block */
-    uint64_t told; /* members beside the content that were told: bits, see gemini_reply_in.c */
 };
 
 /* An answer as it comes: whole, or chunk by chunk. Start it zeroed. */
@@ -160,8 +159,10 @@ struct fh_gemini_answer {
     bool started;
     bool finished; /* a candidate is */
     struct fh_slice id;
-    struct fh_usage usage; /* told last */
-    uint32_t calls;        /* so far, for ids */
+    struct fh_usage usage;             /* told last */
+    uint32_t calls;                    /* so far, for ids */
+    struct fh_slice told[FH_LOSS_MAX]; /* pointers of extras; what does not fit is told again */
+    size_t told_count;
     struct fh_gemini_choice choice[FH_GEMINI_CHOICES_MAX];
 };
 
@@ -176,7 +177,7 @@ enum fh_rc fh_gemini_read_part(struct fh_gemini_answer *a, struct fh_events *out
 void fh_gemini_close(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice);
 
 /* fh_gemini_read_usage sets what usageMetadata counts; members that no class holds become extras,
- * if `extras` is not NULL, those that a class was made of marked as repeating it. */
+ * those of its details as well, if `extras` is not NULL. */
 void fh_gemini_read_usage(struct fh_usage *usage, yyjson_val *metadata, struct fh_arena *arena,
                           struct fh_extras *extras);
 
@@ -224,7 +225,7 @@ struct fh_gemini_page fh_gemini_page(struct fh_arena *scratch, struct fh_loss *l
 void fh_gemini_candidate(struct fh_gemini_page *page, uint32_t choice);
 
 /* fh_gemini_write_beside puts extras of an event to where they stood: into the answer, the
- * candidate or its last part. */
+ * candidate, its content or its last part. */
 void fh_gemini_write_beside(struct fh_gemini_page *page, const struct fh_extras *extras);
 
 /* fh_gemini_write_finish writes why a candidate ended; nothing of one that there never was since

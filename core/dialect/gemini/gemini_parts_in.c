@@ -166,9 +166,17 @@ static void tell_call(const struct telling *t, const struct call *call, const st
     t->c->called = true;
 }
 
-static void tell_opaque(const struct telling *t, yyjson_val *value)
+/* tell_opaque: what a part of a known kind has beside is told by its name as well, since the block
+ * is reported by its number, which need not be that of the part. */
+static void tell_opaque(const struct telling *t, const struct part *part,
+                        const struct fh_extras *extras, yyjson_val *value)
 {
-    begin(t, FH_BLOCK_OPAQUE)->raw = value;
+    struct fh_event *event = begin(t, FH_BLOCK_OPAQUE);
+
+    event->raw = value;
+    if (part->call != NULL || part->data != NULL) {
+        event->extras = *extras;
+    }
     fh_gemini_close(t->a, t->out, t->choice);
 }
 
@@ -218,7 +226,7 @@ static enum fh_rc tell_inner(const struct telling *t, const struct fh_path *at,
             return FH_OK;
         }
     }
-    tell_opaque(t, value);
+    tell_opaque(t, part, extras, value);
     return FH_OK;
 }
 

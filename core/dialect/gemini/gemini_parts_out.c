@@ -158,6 +158,8 @@ void fh_gemini_write_beside(struct fh_gemini_page *page, const struct fh_extras 
     fh_write_extras(&page->w, extras, "", page->root);
     if (page->candidate != NULL) {
         fh_write_extras(&page->w, extras, "/candidates/#", page->candidate);
+        fh_write_extras(&page->w, extras, "/candidates/#/content",
+                        yyjson_mut_obj_get(page->candidate, "content"));
     }
     if (part != NULL) {
         fh_write_extras(&page->w, extras, part_place, part);

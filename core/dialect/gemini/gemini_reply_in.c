@@ -9,7 +9,7 @@
 
 struct candidate {
     struct fh_slice finish_reason;
-    yyjson_val *content, *index, *grounding, *citations;
+    yyjson_val *content, *index, *grounding;
 };
 
 static const struct fh_member candidate_members[] = {
@@ -17,7 +17,6 @@ static const struct fh_member candidate_members[] = {
     FH_MEMBER("index", NUMBER, struct candidate, index),
     FH_MEMBER("finishReason", TEXT, struct candidate, finish_reason),
     FH_MEMBER("groundingMetadata", ANY, struct candidate, grounding),
-    FH_MEMBER("citationMetadata", ANY, struct candidate, citations),
 };
 
 struct content {
@@ -43,24 +42,28 @@ static const struct fh_member answer_members[] = {
     FH_MEMBER("promptFeedback", OBJECT, struct answer, feedback),
 };
 
-/* The members of a candidate that a stream says again and again, for the bits in `told`. */
-static const struct fh_slice repeated[] = {
-    FH_LIT_INIT("safetyRatings"),      FH_LIT_INIT("avgLogprobs"),
-    FH_LIT_INIT("tokenCount"),         FH_LIT_INIT("continuationToken"),
-    FH_LIT_INIT("urlContextMetadata"),
-};
-
-/* mark_repeated: what was told once needs to be reported once. */
-static void mark_repeated(struct fh_gemini_choice *c, const struct fh_extras *extras)
+/* was_told says whether a member was told before, and remembers that it is now. */
+static bool was_told(struct fh_gemini_answer *a, struct fh_slice pointer)
 {
-    for (struct fh_extra *e = extras->first; e != NULL; e = e->next) {
-        size_t bit = fh_read_word(repeated, FH_LEN(repeated), e->key);
+    bool told = fh_read_word(a->told, a->told_count, pointer) < a->told_count;
 
-        if (bit < FH_LEN(repeated)) {
-            e->repeats = (c->told >> bit & 1U) != 0;
-            c->told |= (uint64_t)1 << bit;
-        }
+    if (!told && a->told_count < FH_LEN(a->told)) {
+        a->told[a->told_count++] = fh_dup(a->arena, pointer);
     }
+    return told;
+}
+
+/* mark_told: a stream says the same members chunk by chunk, and what was told once needs to be
+ * reported once. Says whether one of them is new. */
+static bool mark_told(struct fh_gemini_answer *a, const struct fh_extras *extras)
+{
+    bool news = false;
+
+    for (struct fh_extra *e = extras->first; e != NULL; e = e->next) {
+        e->repeats = yyjson_is_null(e->value) || was_told(a, e->pointer);
+        news = news || !e->repeats;
+    }
+    return news;
 }
 
 /* current is the block that something beside the parts is about. */
@@ -80,24 +83,16 @@ static struct fh_event *push_for(struct fh_gemini_answer *a, struct fh_events *o
     return event;
 }
 
-/* push_citations: where an answer comes from, said of all of it so far. */
+/* push_citations: where an answer comes from, said of all of it so far. What citationMetadata
+ * says, whose words the model repeats, is an extra: else it would be reported as grounding. */
 static void push_citations(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
-                           const struct fh_path *at, const struct candidate *said)
+                           const struct fh_path *at, yyjson_val *grounding)
 {
-    const struct {
-        struct fh_slice key;
-        yyjson_val *value;
-    } both[] = {
-        {FH_LIT("groundingMetadata"), said->grounding},
-        {FH_LIT("citationMetadata"), said->citations},
-    };
+    if (grounding != NULL) {
+        struct fh_event *event = push_for(a, out, FH_EVENT_CITATIONS, choice);
 
-    for (size_t i = 0; i < FH_LEN(both); i++) {
-        if (both[i].value != NULL) {
-            struct fh_event *event = push_for(a, out, FH_EVENT_CITATIONS, choice);
-
-            (void)fh_extra_add(&event->extras, out->arena, at, both[i].key, both[i].value);
-        }
+        (void)fh_extra_add(&event->extras, out->arena, at, FH_LIT("groundingMetadata"),
+                           grounding);
     }
 }
 
@@ -157,17 +152,12 @@ static void finish(struct fh_gemini_answer *a, struct fh_events *out, uint32_t c
     }
 }
 
-static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out,
-                               uint32_t choice, const struct fh_path *at, yyjson_val *value,
-                               struct fh_reader *r)
+static enum fh_rc read_parts(struct fh_gemini_answer *a, struct fh_events *out, uint32_t choice,
+                             const struct fh_path *at, yyjson_val *list, struct fh_reader *r)
 {
     struct fh_path parts = {.up = at, .key = FH_LIT("parts")};
     struct fh_path part = {.up = &parts};
-    struct content content = {0};
-    struct fh_extras extras = {0};
-
-    FH_TRY(fh_read_object(r, &FH_SHAPE(content_members), &content, &extras, at, value));
-    yyjson_arr_iter iter = yyjson_arr_iter_with(content.parts);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
 
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; part.index++) {
         FH_TRY(fh_gemini_read_part(a, out, choice, &part, one, r));
@@ -178,38 +168,55 @@ static enum fh_rc read_content(struct fh_gemini_answer *a, struct fh_events *out
     return FH_OK;
 }
 
+/* read_number finds out which candidate it is that stands at `at`. */
+static enum fh_rc read_number(struct fh_reader *r, const struct fh_path *at, yyjson_val *value,
+                              uint32_t *choice)
+{
+    struct fh_path index = {.up = at, .key = FH_LIT("index")};
+    yyjson_val *said = fh_json_get(value, index.key);
+    uint64_t number = at->index;
+
+    if (said != NULL && !yyjson_is_null(said) && !fh_json_u64(said, &number)) {
+        return fh_read_wrong(r, &index, "a number of a candidate", said);
+    }
+    if (number >= FH_GEMINI_CHOICES_MAX) {
+        return fh_read_refuse(r, at, "is candidate %llu; there are at most %d",
+                              (unsigned long long)number, FH_GEMINI_CHOICES_MAX);
+    }
+    *choice = (uint32_t)number;
+    return FH_OK;
+}
+
+/* read_candidate: a chunk lists those that go on, so pointers have the number of a candidate and
+ * not its place. */
 static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *out,
-                                 const struct fh_path *at, yyjson_val *value,
+                                 const struct fh_path *place, yyjson_val *value,
                                  struct fh_reader *r)
 {
-    struct fh_path content = {.up = at, .key = FH_LIT("content")};
-    struct fh_path index = {.up = at, .key = FH_LIT("index")};
+    struct fh_path at = *place;
+    struct fh_path content = {.up = &at, .key = FH_LIT("content")};
     struct candidate said = {0};
+    struct content inner = {0};
     struct fh_extras extras = {0};
-    uint64_t choice = at->index;
+    uint32_t choice = 0;
 
-    FH_TRY(fh_read_object(r, &FH_SHAPE(candidate_members), &said, &extras, at, value));
-    if (said.index != NULL && !fh_json_u64(said.index, &choice)) {
-        return fh_read_wrong(r, &index, "a number of a candidate", said.index);
-    }
-    if (choice >= FH_GEMINI_CHOICES_MAX) {
-        return fh_read_refuse(r, at, "is candidate %llu; there are at most %d",
-                              (unsigned long long)choice, FH_GEMINI_CHOICES_MAX);
-    }
+    FH_TRY(read_number(r, place, value, &choice));
+    at.index = choice;
+    FH_TRY(fh_read_object(r, &FH_SHAPE(candidate_members), &said, &extras, &at, value));
     if (said.content != NULL) {
-        FH_TRY(read_content(a, out, (uint32_t)choice, &content, said.content, r));
+        FH_TRY(fh_read_object(r, &FH_SHAPE(content_members), &inner, &extras, &content,
+                              said.content));
+        FH_TRY(read_parts(a, out, choice, &content, inner.parts, r));
     }
-    struct fh_gemini_choice *c = &a->choice[choice];
-
-    push_citations(a, out, (uint32_t)choice, at, &said);
-    mark_repeated(c, &extras);
-    if (said.finish_reason.len > 0 && c->finished) {
-        return fh_read_refuse(r, at, "is finished twice");
+    push_citations(a, out, choice, &at, said.grounding);
+    (void)mark_told(a, &extras);
+    if (said.finish_reason.len > 0 && a->choice[choice].finished) {
+        return fh_read_refuse(r, &at, "is finished twice");
     }
     if (said.finish_reason.len > 0) {
-        finish(a, out, (uint32_t)choice, said.finish_reason, &extras);
+        finish(a, out, choice, said.finish_reason, &extras);
     } else if (extras.first != NULL) {
-        push_for(a, out, FH_EVENT_EXTRA, (uint32_t)choice)->extras = extras;
+        push_for(a, out, FH_EVENT_EXTRA, choice)->extras = extras;
     }
     return FH_OK;
 }
@@ -232,6 +239,22 @@ static void start(struct fh_gemini_answer *a, struct fh_events *out, const struc
     event->extras = *extras;
 }
 
+/* push_news tells what a later chunk says of the answer and none before it did. */
+static void push_news(struct fh_gemini_answer *a, struct fh_events *out,
+                      const struct fh_extras *extras)
+{
+    struct fh_extras news = {0};
+
+    for (struct fh_extra *e = extras->first, *next = NULL; e != NULL; e = next) {
+        next = e->next;
+        e->next = NULL;
+        if (!e->repeats) {
+            fh_extras_append(&news, &(struct fh_extras){e, e});
+        }
+    }
+    push_for(a, out, FH_EVENT_EXTRA, 0)->extras = news;
+}
+
 static bool same_usage(const struct fh_usage *a, const struct fh_usage *b)
 {
     bool same = a->seen == b->seen;
@@ -252,10 +275,9 @@ static void push_usage(struct fh_gemini_answer *a, struct fh_events *out, yyjson
         return;
     }
     fh_gemini_read_usage(&usage, metadata, out->arena, &extras);
-    for (struct fh_extra *e = extras.first; e != NULL; e = e->next) {
-        e->repeats = e->repeats || !last; /* it comes again */
-    }
-    if (last || !same_usage(&usage, &a->usage)) {
+    bool news = mark_told(a, &extras);
+
+    if (last || news || !same_usage(&usage, &a->usage)) {
         struct fh_event *event = fh_event_push(out, FH_EVENT_USAGE);
 
         event->usage = usage;
@@ -265,10 +287,13 @@ static void push_usage(struct fh_gemini_answer *a, struct fh_events *out, yyjson
     }
 }
 
-/* push_feedback: a prompt that was blocked has no candidates, and that is the answer. */
+/* push_feedback: a prompt that was blocked has no candidates, and that is the answer. The finish
+ * says so; what else is said of it is reported member by member. */
 static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
                           yyjson_val *feedback, bool alone)
 {
+    static const struct fh_slice finish_says[] = {FH_LIT_INIT("blockReason")};
+    struct fh_path at = {.key = FH_LIT("promptFeedback")};
     struct fh_slice reason = fh_json_text(fh_json_get(feedback, FH_LIT("blockReason")));
     struct fh_event *event = NULL;
 
@@ -278,13 +303,14 @@ static void push_feedback(struct fh_gemini_answer *a, struct fh_events *out,
     if (reason.len > 0 && alone && !a->choice[0].finished) {
         event = push_finish(a, out, 0, reason);
         event->finish = FH_FINISH_REFUSAL;
+        fh_extras_keep(&event->extras, out->arena, &at, feedback, finish_says,
+                       FH_LEN(finish_says));
     } else {
         event = push_for(a, out, FH_EVENT_EXTRA, 0);
     }
-    struct fh_extra *extra =
-        fh_extra_add(&event->extras, out->arena, NULL, FH_LIT("promptFeedback"), feedback);
+    struct fh_extra *extra = fh_extra_add(&event->extras, out->arena, NULL, at.key, feedback);
 
-    extra->repeats = event->kind == FH_EVENT_FINISH; /* the finish says so */
+    extra->repeats = event->kind == FH_EVENT_FINISH;
 }
 
 static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
@@ -295,8 +321,10 @@ static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
     struct answer said = {0};
     struct fh_extras extras = {0};
     bool last = a->whole;
+    bool goes_on = a->started;
 
     FH_TRY(fh_read_object(r, &FH_SHAPE(answer_members), &said, &extras, NULL, root));
+    bool news = mark_told(a, &extras);
     yyjson_arr_iter iter = yyjson_arr_iter_with(said.candidates);
 
     start(a, out, &said, &extras);
@@ -309,6 +337,9 @@ static enum fh_rc read_answer(struct fh_gemini_answer *a, struct fh_events *out,
     iter = yyjson_arr_iter_with(said.candidates);
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; at.index++) {
         FH_TRY(read_candidate(a, out, &at, one, r));
+    }
+    if (goes_on && news) {
+        push_news(a, out, &extras);
     }
     push_feedback(a, out, said.feedback, yyjson_arr_size(said.candidates) == 0);
     return FH_OK;

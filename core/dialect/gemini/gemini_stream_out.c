@@ -44,6 +44,7 @@ struct encoder {
     struct fh_buf own_usage; /* what Google said of it, as JSON; empty: nothing */
     bool usage_due;          /* it was said, and not written since */
     bool begun;              /* LIST: the array is open */
+    bool spoke;              /* a chunk was written */
     bool refused, over;
 };
 
@@ -131,6 +132,7 @@ static void write_chunk(struct pen *pen, struct fh_gemini_page *page)
     fh_gemini_write_name(page, pen->enc->model, pen->enc->id);
     fh_json_append(&json, pen->scratch, page->root);
     write_frame(pen, fh_buf_slice(&json));
+    pen->enc->spoke = true;
 }
 
 static void write_said(struct pen *pen, uint32_t choice, const struct fh_gemini_said *said)
@@ -142,17 +144,32 @@ static void write_said(struct pen *pen, uint32_t choice, const struct fh_gemini_
     write_chunk(pen, &page);
 }
 
+/* is_of_start says whether extras are of the answer while its first chunk is not written: they are
+ * written there. What is said of the prompt is not: it has an event of its own there, too. */
+static bool is_of_start(const struct pen *pen, const struct fh_extra *first)
+{
+    return !pen->enc->spoke && fh_extra_stands_in(first, FH_NONE) &&
+           !fh_eq(first->key, FH_LIT("promptFeedback"));
+}
+
 static void write_beside(struct pen *pen, const struct fh_event *event)
 {
     struct fh_gemini_page page = fh_gemini_page(pen->scratch, pen->loss, pen->ours);
     const struct fh_gemini_said nothing = {.kind = FH_BLOCK_TEXT};
 
-    if (pen->ours && event->extras.first != NULL) {
-        fh_gemini_candidate(&page, event->choice);
-        fh_gemini_write_part(&page.w, page.parts, &nothing);
-        fh_gemini_write_beside(&page, &event->extras);
-        write_chunk(pen, &page);
+    if (!pen->ours || event->extras.first == NULL) {
+        return;
     }
+    if (is_of_start(pen, event->extras.first)) {
+        const struct fh_extras kept = keep(pen, &event->extras);
+
+        fh_extras_append(&pen->enc->start, &kept);
+        return;
+    }
+    fh_gemini_candidate(&page, event->choice);
+    fh_gemini_write_part(&page.w, page.parts, &nothing);
+    fh_gemini_write_beside(&page, &event->extras);
+    write_chunk(pen, &page);
 }
 
 /* fail ends a stream that we cannot go on with. */

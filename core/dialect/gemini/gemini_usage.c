@@ -82,6 +82,32 @@ static void add_up(struct fh_usage *usage, const struct counts *said)
     }
 }
 
+/* keep_details notes what else is said where counts are parted by modality. */
+static void keep_details(const struct counts *said, struct fh_arena *arena,
+                         const struct fh_path *usage, struct fh_extras *extras)
+{
+    static const struct fh_slice known[] = {FH_LIT_INIT("modality"), FH_LIT_INIT("tokenCount")};
+    const struct {
+        struct fh_slice key;
+        yyjson_val *list;
+    } details[] = {
+        {FH_LIT("promptTokensDetails"), said->prompt_details},
+        {FH_LIT("candidatesTokensDetails"), said->candidates_details},
+        {FH_LIT("cacheTokensDetails"), said->cached_details},
+        {FH_LIT("toolUsePromptTokensDetails"), said->tool_use_details},
+    };
+
+    for (size_t i = 0; i < FH_LEN(details); i++) {
+        struct fh_path list = {.up = usage, .key = details[i].key};
+        struct fh_path at = {.up = &list};
+        yyjson_arr_iter iter = yyjson_arr_iter_with(details[i].list);
+
+        for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL; at.index++) {
+            fh_extras_keep(extras, arena, &at, one, known, FH_LEN(known));
+        }
+    }
+}
+
 void fh_gemini_read_usage(struct fh_usage *usage, yyjson_val *metadata, struct fh_arena *arena,
                           struct fh_extras *extras)
 {
@@ -96,6 +122,9 @@ void fh_gemini_read_usage(struct fh_usage *usage, yyjson_val *metadata, struct f
         fh_read_object(&r, &FH_SHAPE(members), &said, extras == NULL ? &beside : extras, &at,
                        metadata) == FH_OK) {
         add_up(usage, &said);
+        if (extras != NULL) {
+            keep_details(&said, arena, &at, extras);
+        }
     }
 }
 
