@@ -14,8 +14,10 @@ static bool plant(yyjson_mut_doc *doc, yyjson_mut_val *val, size_t *left,
                   struct fh_buf *pointer)
 {
     size_t end = pointer->len;
-    yyjson_mut_val *key, *inner;
-    size_t i, n;
+    yyjson_mut_val *key = NULL;
+    yyjson_mut_val *inner = NULL;
+    size_t i = 0;
+    size_t n = 0;
 
     if (yyjson_mut_is_obj(val) && (*left)-- == 0) {
         yyjson_mut_obj_add_int(doc, val, UNKNOWN, 1);
