@@ -66,6 +66,39 @@ static bool with_member(struct fh_arena *arena, struct fh_slice json, size_t lef
     return true;
 }
 
+/* What the member stands in is reported, but at a place that does not begin its pointer. */
+static const struct {
+    const struct fh_dialect *from;
+    const char *beside; /* the member stands beside this one, which is reported, or … */
+    const char *in;     /* … in here, and … */
+    const char *place;  /* … what is reported begins so */
+    const char *why;
+} elsewhere[] = {
+    {&fh_dialect_bedrock, "/reasoningContent", NULL, NULL,
+     "it is all of its block, and the block is what is left out"},
+    {&fh_dialect_bedrock, NULL, "/start/", "/output/message/content/",
+     "a block of a stream that is kept whole and left out is reported where it would stand in "
+     "a whole answer"},
+};
+
+static bool said_elsewhere(struct fh_slice entry, struct fh_slice pointer)
+{
+    struct fh_slice parent = fh_head(pointer, pointer.len - FH_LIT("/" UNKNOWN).len);
+    bool found = false;
+
+    for (size_t i = 0; i < FH_LEN(elsewhere) && !found; i++) {
+        if (elsewhere[i].from != story_dialect) {
+            continue;
+        }
+        found = elsewhere[i].beside != NULL
+                    ? fh_starts(entry, parent) &&
+                          fh_eq(fh_tail(entry, parent.len), fh_cstr(elsewhere[i].beside))
+                    : fh_starts(pointer, fh_cstr(elsewhere[i].in)) &&
+                          fh_starts(entry, fh_cstr(elsewhere[i].place));
+    }
+    return found;
+}
+
 /* said says whether anything was said of what stands at `pointer`. */
 static bool said(struct fh_slice out, const struct fh_loss *loss, struct fh_slice pointer)
 {
@@ -73,7 +106,7 @@ static bool said(struct fh_slice out, const struct fh_loss *loss, struct fh_slic
         struct fh_slice entry = loss->entry[i].pointer;
 
         if (fh_contains(entry, FH_LIT(UNKNOWN)) ||
-            (entry.len > 0 && fh_starts(pointer, entry))) {
+            (entry.len > 0 && fh_starts(pointer, entry)) || said_elsewhere(entry, pointer)) {
             return true;
         }
     }
@@ -133,6 +166,23 @@ static bool probe(const struct vector *v, size_t at, size_t end, size_t nth)
     return true;
 }
 
+/* Vectors in which objects stand that are no part of an answer. */
+static const struct {
+    const char *name, *why;
+} not_of_answers[] = {
+    {"nothing after the end counts", "what follows the end of an answer is not read"},
+};
+
+static bool is_of_answer(const struct vector *v)
+{
+    size_t i = 0;
+
+    while (i < FH_LEN(not_of_answers) && !fh_eq(v->name, fh_cstr(not_of_answers[i].name))) {
+        i++;
+    }
+    return i == FH_LEN(not_of_answers);
+}
+
 /* Streams have an object a line, behind "data: " or an event's name; the others are one. */
 static void probe_vector(struct fh_arena *arena, const struct vector *v)
 {
@@ -141,7 +191,7 @@ static void probe_vector(struct fh_arena *arena, const struct vector *v)
     struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
 
     if (!(stream || fh_eq(v->kind, FH_LIT("request")) || fh_eq(v->kind, FH_LIT("reply"))) ||
-        !run(arena, v->kind, v->wire, &out, loss)) {
+        !is_of_answer(v) || !run(arena, v->kind, v->wire, &out, loss)) {
         return;
     }
     for (size_t at = 0; at < v->wire.len;) {
