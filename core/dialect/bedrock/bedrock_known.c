@@ -1,4 +1,5 @@
-/* bedrock_known.c: finds what no table of ours has: in answers, and where requests are read by hand.
+/* bedrock_known.c: finds what no table of ours has, in answers and where requests are read by
+ * hand.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/bedrock/bedrock.h"
 

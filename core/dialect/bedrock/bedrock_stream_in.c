@@ -7,10 +7,11 @@
  * it what they are. Indices rise, blocks do not overlap. A stream that breaks this gives
  * FH_EVENT_ERROR and nothing after it: half of what it says could not be put anywhere. What is
  * merely missing (a messageStart, the stop of a block before the next) is made up. Event types that
- * we do not know say nothing to our clients, as to those of the official SDKs, and neither does the
- * padding `p`, which hides how long an event is.
+ * we do not know are skipped, as the official SDKs do, and so is the padding `p`, which hides how
+ * long an event is.
  *
- * Members that we do not know go with the last event that theirs came to, or alone as an EXTRA.
+ * Members that we do not know, and all of an event that we do not know, are kept: with the last
+ * event that came of theirs, or alone as an EXTRA.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
@@ -24,8 +25,7 @@ struct decoder {
     uint32_t index;          /* of the open block, or of the next, as we count */
     enum fh_block_kind kind; /* of the open block; FH_BLOCK_KINDS: it has said nothing yet */
     struct fh_buf held;      /* redacted thinking, its bytes */
-    size_t first; /* of the events that this call of the decoder came to so far, the one
-                                from which on they are about the open block */
+    size_t first;            /* of the events that come of this call and are about its block */
     bool started, any, open, has_arguments, ended_image, finished, over;
 };
 

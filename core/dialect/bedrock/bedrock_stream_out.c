@@ -5,9 +5,9 @@
  * has no place: it is told as a thought without words behind the call. `metadata` waits for the
  * end, usage may come in pieces.
  *
- * Of our own dialect, members that nobody knows go back to where they stood in an event that is told
- * when it comes. Disadvantage: those of a signature, of a piece of an image, of redacted thinking, of
- * a contentBlockStop and of an event that says nothing do not.
+ * Of our own dialect, members that nobody knows go back to where they stood, if their event is told
+ * when it comes. Disadvantage: those of a signature, of a piece of an image, of redacted thinking,
+ * of a contentBlockStop and of an event that says nothing do not.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/serial.h"
