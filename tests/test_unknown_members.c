@@ -79,6 +79,8 @@ static const struct {
     {&fh_dialect_bedrock, NULL, "/start/", "/output/message/content/",
      "a block of a stream that is kept whole and left out is reported where it would stand in "
      "a whole answer"},
+    {&fh_dialect_bedrock, NULL, "/delta/citation/", "/output/message/content/",
+     "so is a citation, which is kept whole as well"},
 };
 
 static bool said_elsewhere(struct fh_slice entry, struct fh_slice pointer)

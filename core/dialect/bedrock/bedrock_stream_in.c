@@ -417,8 +417,10 @@ static void on_block_delta(const struct arrival *a)
     if (a->dec->kind == FH_BLOCK_KINDS) {
         begin_opaque(a, FH_LIT("contentBlockDelta"), yyjson_is_obj(delta) ? delta : a->root);
     } else if (delta != NULL) {
-        (void)fh_extra_add(&push(a, FH_EVENT_EXTRA)->extras, a->out->arena, NULL,
-                           FH_LIT("delta"), delta);
+        struct fh_event *extra = push(a, FH_EVENT_EXTRA);
+
+        extra->raw = delta; /* so an encoder knows it from what only stood in an event */
+        (void)fh_extra_add(&extra->extras, a->out->arena, NULL, FH_LIT("delta"), delta);
     }
 }
 

@@ -182,19 +182,16 @@ static void write_stop(struct quill *q, uint32_t index)
  * that said nothing are left out. */
 static void write_own(struct quill *q, const struct fh_event *event)
 {
-    const struct fh_extra *own = event->extras.first;
     yyjson_mut_val *root = new_event(q, event);
 
-    if (!q->w.ours || own == NULL) {
+    if (!q->w.ours || (event->kind == FH_EVENT_EXTRA && event->raw == NULL)) {
         return;
     }
     if (event->kind == FH_EVENT_CITATIONS) {
         fh_extras_write(&event->extras, q->w.doc,
                         yyjson_mut_obj_add_obj(q->w.doc, root, "delta"));
-    } else if (fh_eq(own->pointer, FH_LIT("/delta"))) {
-        fh_extras_write(&event->extras, q->w.doc, root);
     } else {
-        return;
+        fh_extras_write(&event->extras, q->w.doc, root);
     }
     write_tree(q, FH_LIT("contentBlockDelta"), root);
     q->enc->said = true;
