@@ -73,12 +73,19 @@ static bool with_member(struct fh_arena *arena, struct fh_slice json, size_t lef
 static const struct {
     struct fh_slice stands;   /* how the pointer of the member begins */
     struct fh_slice where;    /* what the piece has in it, else the row is not for it */
-    struct fh_slice reported; /* "#" is the piece's own `index` */
+    struct fh_slice reported; /* "#" is the piece's own index */
 } places[] = {
     {FH_LIT_INIT("/content_block/"), FH_LIT_INIT("content_block_start"),
      FH_LIT_INIT("/content/#/")},
     {FH_LIT_INIT("/delta/citation/"), FH_LIT_INIT("citations_delta"),
      FH_LIT_INIT("/content/#/citations/")},
+    {FH_LIT_INIT("/start/"), FH_LIT_INIT("contentBlockIndex"),
+     FH_LIT_INIT("/output/message/content/#/")},
+    /* blocks are counted without gaps */
+    {FH_LIT_INIT("/start/"), FH_LIT_INIT("\"contentBlockIndex\":4"),
+     FH_LIT_INIT("/output/message/content/2/")},
+    {FH_LIT_INIT("/delta/citation/"), FH_LIT_INIT("contentBlockIndex"),
+     FH_LIT_INIT("/output/message/content/#/citationsContent/citations/")},
     {FH_LIT_INIT("/choices/0/delta/"), FH_LIT_INIT("\"delta\""),
      FH_LIT_INIT("/choices/0/message/")},
     /* chunks come one by one: the number of a choice is its index */
@@ -103,7 +110,8 @@ static struct fh_slice reported_at(struct fh_arena *arena, struct fh_slice json,
 
     fh_buf_append(&out, fh_head(pattern, mark));
     if (mark < pattern.len && fh_json_parse(arena, json, &root, &why) == FH_OK &&
-        fh_json_u64(fh_json_get(root, FH_LIT("index")), &index)) {
+        (fh_json_u64(fh_json_get(root, FH_LIT("index")), &index) ||
+         fh_json_u64(fh_json_get(root, FH_LIT("contentBlockIndex")), &index))) {
         fh_buf_u64(&out, index);
         mark++;
     }
@@ -113,12 +121,17 @@ static struct fh_slice reported_at(struct fh_arena *arena, struct fh_slice json,
 }
 
 /* is_in says whether an entry of the list is about something that holds what stands at
- * `pointer`. */
+ * `pointer`. Bedrock's thought is one member, which is all of its block. */
 static bool is_in(struct fh_arena *arena, struct fh_slice json, struct fh_slice pointer,
                   struct fh_slice entry)
 {
+    struct fh_slice block = entry;
     bool in = entry.len > 0 && fh_starts(pointer, entry);
 
+    if (fh_ends(entry, FH_LIT("/reasoningContent"))) {
+        block.len -= FH_LIT("reasoningContent").len;
+        in = in || fh_starts(pointer, block);
+    }
     for (size_t i = 0; i < FH_LEN(places) && entry.len > 0 && !in; i++) {
         struct fh_slice rest = pointer;
 
@@ -237,6 +250,23 @@ static bool probe(const struct vector *v, size_t at, size_t end, size_t nth)
     return true;
 }
 
+/* Vectors in which objects stand that are no part of an answer. */
+static const struct {
+    const char *name, *why;
+} not_of_answers[] = {
+    {"nothing after the end counts", "what follows the end of an answer is not read"},
+};
+
+static bool is_of_answer(const struct vector *v)
+{
+    size_t i = 0;
+
+    while (i < FH_LEN(not_of_answers) && !fh_eq(v->name, fh_cstr(not_of_answers[i].name))) {
+        i++;
+    }
+    return i == FH_LEN(not_of_answers);
+}
+
 /* Streams have an object a line, behind "data: " or an event's name; the others are one. */
 static void probe_vector(struct fh_arena *arena, const struct vector *v)
 {
@@ -245,7 +275,7 @@ static void probe_vector(struct fh_arena *arena, const struct vector *v)
     struct fh_buf out = fh_buf_in_arena(arena, STORY_TEXT_MAX);
 
     if (!(stream || fh_eq(v->kind, FH_LIT("request")) || fh_eq(v->kind, FH_LIT("reply"))) ||
-        !run(arena, v->kind, v->wire, &out, loss)) {
+        !is_of_answer(v) || !run(arena, v->kind, v->wire, &out, loss)) {
         return;
     }
     for (size_t at = 0; at < v->wire.len;) {

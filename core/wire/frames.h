@@ -34,8 +34,8 @@ void fh_frame_write(struct fh_buf *out, enum fh_framing framing, struct fh_slice
                     struct fh_slice data);
 
 /* fh_frame_remark appends what every client skips, and people and tools can read: for SSE a comment
- * `: name: text`; for event streams an event that no client's model has, `{"name":"text"}`. LIST has
- * no place for it, and nothing is written.
+ * `: name: text`; for event streams an event that no client's model has, `{"name":"text"}`. LIST
+ * has no place for it, and nothing is written.
  *
  * Requires `name` and `text` of printable ASCII, without quotes and backslashes. */
 void fh_frame_remark(struct fh_buf *out, enum fh_framing framing, struct fh_slice name,

@@ -101,6 +101,30 @@ struct fh_slice fh_bedrock_redacted(struct fh_arena *arena, enum fh_signer signe
 struct fh_slice fh_bedrock_sealed(struct fh_arena *arena, enum fh_signer signer,
                                   struct fh_slice signature);
 
+/* ---- what nobody knows ---- */
+
+/* A member that is known, and what is known inside it. */
+struct fh_bedrock_known {
+    struct fh_slice key;
+    const struct fh_bedrock_known
+        *inside; /* of it, or of each element of its list; NULL: all */
+    size_t count;
+};
+
+/* Rows of a table. */
+#define FH_BEDROCK_KNOWN(name)     \
+    {                              \
+        FH_LIT_INIT(name), NULL, 0 \
+    }
+#define FH_BEDROCK_KNOWN_IN(name, rows)       \
+    {                                         \
+        FH_LIT_INIT(name), rows, FH_LEN(rows) \
+    }
+
+/* fh_bedrock_keep notes the members of `obj` that no row of `known` has, and so on inside. */
+void fh_bedrock_keep(struct fh_extras *list, struct fh_arena *arena, const struct fh_path *path,
+                     yyjson_val *obj, const struct fh_bedrock_known *known, size_t count);
+
 /* ---- requests ---- */
 
 /* fh_bedrock_read_block reads one element of a list of content into the struct fh_blocks `into`;

@@ -341,6 +341,9 @@ static enum fh_rc read_reasoning(struct fh_reader *r, void *into, const struct f
 static enum fh_rc read_cited_text(struct fh_reader *r, void *into, const struct fh_path *at,
                                   yyjson_val *value)
 {
+    static const struct fh_bedrock_known in_piece[] = {FH_BEDROCK_KNOWN("text")};
+    static const struct fh_bedrock_known known[] = {FH_BEDROCK_KNOWN_IN("content", in_piece),
+                                                    FH_BEDROCK_KNOWN("citations")};
     yyjson_val *content = fh_json_get(value, FH_LIT("content"));
     yyjson_val *citations = fh_json_get(value, FH_LIT("citations"));
     struct fh_buf text = fh_buf_in_arena(r->arena, SIZE_MAX / 4);
@@ -355,6 +358,7 @@ static enum fh_rc read_cited_text(struct fh_reader *r, void *into, const struct 
         fh_buf_append(&text, fh_json_text(fh_json_get(piece, FH_LIT("text"))));
     }
     fh_read_keep(r, &block->extras, at, value)->repeats = true;
+    fh_bedrock_keep(&block->extras, r->arena, at, value, known, FH_LEN(known));
     block->text = fh_buf_slice(&text);
     block->citations = yyjson_arr_size(citations) > 0 ? citations : NULL;
     return FH_OK;

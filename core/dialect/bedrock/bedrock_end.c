@@ -55,7 +55,9 @@ void fh_bedrock_write_finish(struct fh_writer *w, yyjson_mut_val *root,
 void fh_bedrock_read_metadata(struct fh_events *out, yyjson_val *root, struct fh_usage *sum,
                               const struct fh_slice *known, size_t count)
 {
+    static const struct fh_bedrock_known measured[] = {FH_BEDROCK_KNOWN("latencyMs")};
     struct fh_slice usage = FH_LIT("usage");
+    struct fh_path metrics = {.key = FH_LIT("metrics")};
     struct fh_event *event = fh_event_push(out, FH_EVENT_USAGE);
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
 
@@ -67,9 +69,11 @@ void fh_bedrock_read_metadata(struct fh_events *out, yyjson_val *root, struct fh
         if (!fh_eq(name, usage) && fh_read_word(known, count, name) == count) {
             /* how long the provider took is not what it answered: nobody misses it elsewhere */
             fh_extra_add(&event->extras, out->arena, NULL, name, yyjson_obj_iter_get_val(key))
-                ->repeats = fh_eq(name, FH_LIT("metrics"));
+                ->repeats = fh_eq(name, metrics.key);
         }
     }
+    fh_bedrock_keep(&event->extras, out->arena, &metrics, fh_json_get(root, metrics.key),
+                    measured, FH_LEN(measured));
 }
 
 void fh_bedrock_write_metadata(struct fh_writer *w, yyjson_mut_val *root,

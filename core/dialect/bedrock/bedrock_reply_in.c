@@ -60,50 +60,47 @@ static struct fh_event *push_said(const struct element *e, enum fh_event_kind ki
     return event;
 }
 
-static void keep(const struct element *e, struct fh_event *start, const struct fh_path *at,
-                 yyjson_val *obj, const struct fh_slice *known, size_t count)
-{
-    fh_extras_keep(&start->extras, e->r->out->arena, at, obj, known, count);
-}
-
 /* Each reads the one member of an element and returns false when it has no form that we know; then
  * the element is opaque. Nothing is pushed before that is known. */
 typedef bool element_fn(const struct element *e, const struct fh_path *at, yyjson_val *value);
 
-/* begin pushes BLOCK_START with what stands beside the member. */
+/* begin pushes BLOCK_START with what stands beside the member that is known, and inside it. */
 static struct fh_event *begin(const struct element *e, enum fh_block_kind block,
-                              struct fh_slice member)
+                              const struct fh_bedrock_known *member)
 {
     struct fh_event *start = push(e, FH_EVENT_BLOCK_START, block);
 
-    keep(e, start, e->at, e->whole, &member, 1);
+    fh_bedrock_keep(&start->extras, e->r->out->arena, e->at, e->whole, member, 1);
     return start;
 }
 
 static bool read_text(const struct element *e, const struct fh_path *at, yyjson_val *value)
 {
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN("text");
+
+    FH_UNUSED(at);
     if (!yyjson_is_str(value)) {
         return false;
     }
-    (void)begin(e, FH_BLOCK_TEXT, at->key);
+    (void)begin(e, FH_BLOCK_TEXT, &known);
     (void)push_said(e, FH_EVENT_TEXT, FH_BLOCK_TEXT, fh_json_text(value));
     return true;
 }
 
-static bool read_thought(const struct element *e, const struct fh_path *at, yyjson_val *value)
+static bool read_thought(const struct element *e, yyjson_val *value)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("text"), FH_LIT_INIT("signature")};
-    static const struct fh_slice outer[] = {FH_LIT_INIT("reasoningText")};
-    struct fh_path inner = {.up = at, .key = outer[0]};
-    yyjson_val *thought = fh_json_get(value, outer[0]);
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("text"),
+                                                    FH_BEDROCK_KNOWN("signature")};
+    static const struct fh_bedrock_known outer[] = {
+        FH_BEDROCK_KNOWN_IN("reasoningText", inner)};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("reasoningContent", outer);
+    yyjson_val *thought = fh_json_get(value, FH_LIT("reasoningText"));
     struct fh_event *event = NULL;
 
-    if (!yyjson_is_str(fh_json_get(thought, known[0]))) {
+    if (!yyjson_is_str(fh_json_get(thought, FH_LIT("text")))) {
         return false;
     }
-    event = begin(e, FH_BLOCK_THINKING, at->key);
-    keep(e, event, at, value, outer, FH_LEN(outer));
-    keep(e, event, &inner, thought, known, FH_LEN(known));
+    (void)begin(e, FH_BLOCK_THINKING, &known);
     (void)push_said(e, FH_EVENT_THINKING, FH_BLOCK_THINKING, text_of(thought, "text"));
     event = push_said(e, FH_EVENT_SIGNATURE, FH_BLOCK_THINKING, text_of(thought, "signature"));
     if (event != NULL) {
@@ -114,42 +111,47 @@ static bool read_thought(const struct element *e, const struct fh_path *at, yyjs
 
 static bool read_reasoning(const struct element *e, const struct fh_path *at, yyjson_val *value)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("redactedContent")};
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("redactedContent")};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("reasoningContent", inner);
     enum fh_signer signer = FH_SIGNER_CLAUDE;
     struct fh_slice data = FH_NONE;
 
+    FH_UNUSED(at);
     if (!fh_bedrock_read_redacted(e->r->out->arena, text_of(value, "redactedContent"), &data,
                                   &signer)) {
-        return read_thought(e, at, value);
+        return read_thought(e, value);
     }
-    struct fh_event *start = begin(e, FH_BLOCK_REDACTED, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_REDACTED, &known);
 
     start->text = data;
     start->signer = signer;
-    keep(e, start, at, value, known, FH_LEN(known));
     return true;
 }
 
 static bool read_call(const struct element *e, const struct fh_path *at, yyjson_val *value)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("toolUseId"), FH_LIT_INIT("name"),
-                                            FH_LIT_INIT("input"), FH_LIT_INIT("type")};
-    yyjson_val *type = fh_json_get(value, known[3]);
-    yyjson_val *input = fh_json_get(value, known[2]);
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("toolUseId"),
+                                                    FH_BEDROCK_KNOWN("name"),
+                                                    FH_BEDROCK_KNOWN("input"),
+                                                    FH_BEDROCK_KNOWN("type")};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("toolUse", inner);
+    yyjson_val *id = fh_json_get(value, FH_LIT("toolUseId"));
+    yyjson_val *name = fh_json_get(value, FH_LIT("name"));
+    yyjson_val *type = fh_json_get(value, FH_LIT("type"));
+    yyjson_val *input = fh_json_get(value, FH_LIT("input"));
     struct fh_buf arguments = fh_buf_in_arena(e->r->out->arena, SIZE_MAX / 4);
     bool usual = fh_eq(fh_json_text(type), FH_LIT("tool_use"));
 
-    if (!yyjson_is_str(fh_json_get(value, known[0])) || (type != NULL && !usual) ||
-        !yyjson_is_str(fh_json_get(value, known[1]))) {
+    if (!yyjson_is_str(id) || (type != NULL && !usual) || !yyjson_is_str(name)) {
         return false; /* or a call that the provider runs itself */
     }
-    struct fh_event *start = begin(e, FH_BLOCK_TOOL_CALL, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_TOOL_CALL, &known);
 
-    start->id = fh_json_text(fh_json_get(value, known[0]));
-    start->name = fh_json_text(fh_json_get(value, known[1]));
-    keep(e, start, at, value, known, FH_LEN(known));
+    start->id = fh_json_text(id);
+    start->name = fh_json_text(name);
     if (usual) { /* what every call is */
-        fh_extra_add(&start->extras, e->r->out->arena, at, known[3], type)->repeats = true;
+        fh_extra_add(&start->extras, e->r->out->arena, at, FH_LIT("type"), type)->repeats =
+            true;
     }
     if (input != NULL) {
         fh_json_append_val(&arguments, e->r->out->arena, input);
@@ -175,6 +177,10 @@ static void push_citations(const struct element *e, yyjson_val *citations)
  * be in several pieces. */
 static bool read_cited(const struct element *e, const struct fh_path *at, yyjson_val *value)
 {
+    static const struct fh_bedrock_known piece_known[] = {FH_BEDROCK_KNOWN("text")};
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN_IN("content", piece_known),
+                                                    FH_BEDROCK_KNOWN("citations")};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("citationsContent", inner);
     yyjson_val *content = fh_json_get(value, FH_LIT("content"));
     yyjson_arr_iter iter = yyjson_arr_iter_with(content);
     struct fh_buf text = fh_buf_in_arena(e->r->out->arena, SIZE_MAX / 4);
@@ -185,7 +191,7 @@ static bool read_cited(const struct element *e, const struct fh_path *at, yyjson
     for (yyjson_val *piece = NULL; (piece = yyjson_arr_iter_next(&iter)) != NULL;) {
         fh_buf_append(&text, text_of(piece, "text"));
     }
-    struct fh_event *start = begin(e, FH_BLOCK_TEXT, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_TEXT, &known);
 
     fh_extra_add(&start->extras, e->r->out->arena, e->at, at->key, value)->repeats = true;
     (void)push_said(e, FH_EVENT_TEXT, FH_BLOCK_TEXT, fh_buf_slice(&text));
@@ -195,19 +201,20 @@ static bool read_cited(const struct element *e, const struct fh_path *at, yyjson
 
 static bool read_image(const struct element *e, const struct fh_path *at, yyjson_val *value)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("format"), FH_LIT_INIT("source")};
-    yyjson_val *source = fh_json_get(value, known[1]);
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("format"),
+                                                    FH_BEDROCK_KNOWN("source")};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("image", inner);
+    yyjson_val *source = fh_json_get(value, FH_LIT("source"));
     struct fh_slice bytes = text_of(source, "bytes");
-    struct fh_slice type =
-        fh_bedrock_media_type(FH_BLOCK_IMAGE, fh_json_text(fh_json_get(value, known[0])));
+    struct fh_slice type = fh_bedrock_media_type(FH_BLOCK_IMAGE, text_of(value, "format"));
 
+    FH_UNUSED(at);
     if (type.len == 0 || bytes.len == 0 || yyjson_obj_size(source) != 1) {
         return false;
     }
-    struct fh_event *start = begin(e, FH_BLOCK_IMAGE, at->key);
+    struct fh_event *start = begin(e, FH_BLOCK_IMAGE, &known);
 
     start->media_type = type;
-    keep(e, start, at, value, known, FH_LEN(known));
     (void)push_said(e, FH_EVENT_DATA, FH_BLOCK_IMAGE, bytes);
     return true;
 }
@@ -283,10 +290,12 @@ enum fh_rc fh_bedrock_decode_reply(struct fh_events *out, struct fh_slice body,
 {
     static const struct fh_slice top[] = {FH_LIT_INIT("output"), FH_LIT_INIT("stopReason"),
                                           FH_LIT_INIT("additionalModelResponseFields")};
-    static const struct fh_slice inner[] = {FH_LIT_INIT("role"), FH_LIT_INIT("content")};
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("role"),
+                                                    FH_BEDROCK_KNOWN("content")};
+    static const struct fh_bedrock_known known[] = {FH_BEDROCK_KNOWN_IN("message", inner)};
     struct fh_path output = {.key = top[0]};
-    struct fh_path at = {.up = &output, .key = FH_LIT("message")};
-    struct fh_path list = {.up = &at, .key = inner[1]};
+    struct fh_path at = {.up = &output, .key = known[0].key};
+    struct fh_path list = {.up = &at, .key = FH_LIT("content")};
     struct reply r = {out, why};
     struct fh_usage usage = {0};
     yyjson_val *root = NULL;
@@ -308,8 +317,9 @@ enum fh_rc fh_bedrock_decode_reply(struct fh_events *out, struct fh_slice body,
     }
     struct fh_event *start = fh_event_push(out, FH_EVENT_START);
 
-    fh_extras_keep(&start->extras, out->arena, &at, message, inner, FH_LEN(inner));
-    FH_TRY(read_content(&r, &list, fh_json_get(message, inner[1])));
+    fh_bedrock_keep(&start->extras, out->arena, &output, fh_json_get(root, output.key), known,
+                    FH_LEN(known));
+    FH_TRY(read_content(&r, &list, fh_json_get(message, list.key)));
     (void)fh_bedrock_read_finish(out, root);
     fh_bedrock_read_metadata(out, root, &usage, top, FH_LEN(top));
     (void)fh_event_push(out, FH_EVENT_END);

@@ -257,8 +257,8 @@ void fh_bedrock_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
                                 FH_FRAMING_NONE);
         return;
     }
-    yyjson_mut_val *message =
-        yyjson_mut_obj_add_obj(w.doc, yyjson_mut_obj_add_obj(w.doc, root, "output"), "message");
+    yyjson_mut_val *output = yyjson_mut_obj_add_obj(w.doc, root, "output");
+    yyjson_mut_val *message = yyjson_mut_obj_add_obj(w.doc, output, "message");
     yyjson_mut_val *content = NULL;
 
     fh_write_word(&w, message, "role", "assistant");
@@ -269,6 +269,7 @@ void fh_bedrock_encode_reply(struct fh_buf *out, struct fh_arena *scratch,
         }
     }
     if (a.start != NULL) {
+        fh_write_extras(&w, &a.start->extras, "/output", output);
         fh_write_extras(&w, &a.start->extras, "/output/message", message);
     }
     fh_bedrock_write_finish(&w, root, a.finish == NULL ? &silent : a.finish, a.calls);

@@ -264,6 +264,9 @@ static const struct fh_member schema_members[] = {
 static enum fh_rc read_format(struct fh_reader *r, void *into, const struct fh_path *at,
                               yyjson_val *value)
 {
+    static const struct fh_bedrock_known in_structure[] = {FH_BEDROCK_KNOWN("jsonSchema")};
+    static const struct fh_bedrock_known known[] = {
+        FH_BEDROCK_KNOWN("type"), FH_BEDROCK_KNOWN_IN("structure", in_structure)};
     const struct fh_shape shape = FH_SHAPE(schema_members);
     yyjson_val *structure = fh_json_get(value, FH_LIT("structure"));
     struct fh_path up = {.up = at, .key = FH_LIT("structure")};
@@ -278,6 +281,7 @@ static enum fh_rc read_format(struct fh_reader *r, void *into, const struct fh_p
         (void)fh_read_keep(r, &req->extras, at, value);
         return FH_OK;
     }
+    fh_bedrock_keep(&req->extras, r->arena, at, value, known, FH_LEN(known));
     FH_TRY(fh_read_object(r, &shape, &format, &req->extras, &inside,
                           fh_json_get(structure, inside.key)));
     if (fh_json_parse(r->arena, format.schema, &schema, &error) != FH_OK ||

@@ -10,6 +10,9 @@
  * we do not know are skipped, as the official SDKs do, and so is the padding `p`, which hides how
  * long an event is.
  *
+ * Members that we do not know, and all of an event that we do not know, are kept: with the last
+ * event that came of theirs, or alone as an EXTRA.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
 #include "dialect/bedrock/bedrock.h"
@@ -22,6 +25,7 @@ struct decoder {
     uint32_t index;          /* of the open block, or of the next, as we count */
     enum fh_block_kind kind; /* of the open block; FH_BLOCK_KINDS: it has said nothing yet */
     struct fh_buf held;      /* redacted thinking, its bytes */
+    size_t first;            /* of the events that come of this call and are about its block */
     bool started, any, open, has_arguments, ended_image, finished, over;
 };
 
@@ -72,6 +76,39 @@ static void need_start(const struct arrival *a)
         (void)fh_event_push(a->out, FH_EVENT_START);
         a->dec->started = true;
     }
+}
+
+/* ---- what nobody knows ---- */
+
+/* bearer gives the event that unknown members go with: not citations, whose extras are what they
+ * say. */
+static struct fh_event *bearer(const struct arrival *a)
+{
+    struct fh_event *last =
+        a->out->count > a->dec->first ? &a->out->list[a->out->count - 1] : NULL;
+
+    return last != NULL && last->kind != FH_EVENT_CITATIONS ? last : push(a, FH_EVENT_EXTRA);
+}
+
+/* keep notes what is not known of an object. Nearly always there is nothing. */
+static void keep(const struct arrival *a, const struct fh_path *at, yyjson_val *obj,
+                 const struct fh_bedrock_known *known, size_t count)
+{
+    struct fh_extras unknown = {NULL, NULL};
+
+    fh_bedrock_keep(&unknown, a->out->arena, at, obj, known, count);
+    if (unknown.first != NULL && !a->dec->over) {
+        fh_extras_append(&bearer(a)->extras, &unknown);
+    }
+}
+
+/* keep_beside notes what is not known of the member `key` of an event. */
+static void keep_beside(const struct arrival *a, struct fh_slice key,
+                        const struct fh_bedrock_known *known)
+{
+    struct fh_path at = {.key = key};
+
+    keep(a, &at, fh_json_get(a->root, key), known, 1);
 }
 
 /* ---- blocks ---- */
@@ -169,19 +206,21 @@ static bool enter(const struct arrival *a, const char *what, bool begins)
     dec->kind = FH_BLOCK_KINDS;
     dec->has_arguments = dec->ended_image = false;
     dec->any = dec->open = true;
+    dec->first = a->out->count;
     return !dec->over;
 }
 
 /* Each begins a block of the kind that its member in `start` names. */
 static void start_call(const struct arrival *a, yyjson_val *call)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("toolUseId"), FH_LIT_INIT("name"),
-                                            FH_LIT_INIT("type")};
+    static const struct fh_bedrock_known inner[] = {
+        FH_BEDROCK_KNOWN("toolUseId"), FH_BEDROCK_KNOWN("name"), FH_BEDROCK_KNOWN("type")};
+    static const struct fh_bedrock_known known = FH_BEDROCK_KNOWN_IN("toolUse", inner);
     struct fh_path up = {.key = FH_LIT("start")};
-    struct fh_path at = {.up = &up, .key = FH_LIT("toolUse")};
-    yyjson_val *type = fh_json_get(call, known[2]);
-    yyjson_val *id = fh_json_get(call, known[0]);
-    yyjson_val *name = fh_json_get(call, known[1]);
+    struct fh_path at = {.up = &up, .key = known.key};
+    yyjson_val *type = fh_json_get(call, FH_LIT("type"));
+    yyjson_val *id = fh_json_get(call, FH_LIT("toolUseId"));
+    yyjson_val *name = fh_json_get(call, FH_LIT("name"));
 
     if (type != NULL && !fh_eq(fh_json_text(type), FH_LIT("tool_use"))) {
         begin_opaque(a, FH_LIT("contentBlockStart"), fh_json_get(a->root, FH_LIT("start")));
@@ -195,14 +234,16 @@ static void start_call(const struct arrival *a, yyjson_val *call)
 
     start->id = fh_json_text(id);
     start->name = fh_json_text(name);
-    fh_extras_keep(&start->extras, a->out->arena, &at, call, known, FH_LEN(known));
+    keep_beside(a, up.key, &known);
     if (type != NULL) { /* what every call is */
-        fh_extra_add(&start->extras, a->out->arena, &at, known[2], type)->repeats = true;
+        fh_extra_add(&start->extras, a->out->arena, &at, FH_LIT("type"), type)->repeats = true;
     }
 }
 
 static void on_block_start(const struct arrival *a)
 {
+    static const struct fh_bedrock_known inner[] = {FH_BEDROCK_KNOWN("format")};
+    static const struct fh_bedrock_known image = FH_BEDROCK_KNOWN_IN("image", inner);
     yyjson_val *start = fh_json_get(a->root, FH_LIT("start"));
     yyjson_val *call = fh_json_get(start, FH_LIT("toolUse"));
     struct fh_slice format =
@@ -216,6 +257,7 @@ static void on_block_start(const struct arrival *a)
         start_call(a, call);
     } else if (media_type.len > 0) {
         begin_kind(a, FH_BLOCK_IMAGE)->media_type = media_type;
+        keep_beside(a, FH_LIT("start"), &image);
     } else if (yyjson_obj_size(start) > 0) {
         begin_opaque(a, FH_LIT("contentBlockStart"), start);
     }
@@ -267,25 +309,36 @@ static void on_arguments(const struct arrival *a, yyjson_val *call)
     }
 }
 
-static void on_reasoning(const struct arrival *a, yyjson_val *reasoning)
+static void on_redacted(const struct arrival *a, yyjson_val *redacted)
 {
-    yyjson_val *text = fh_json_get(reasoning, FH_LIT("text"));
-    yyjson_val *signature = fh_json_get(reasoning, FH_LIT("signature"));
-    yyjson_val *redacted = fh_json_get(reasoning, FH_LIT("redactedContent"));
+    if (is(a, FH_BLOCK_REDACTED) &&
+        fh_base64_decode(&a->dec->held, fh_json_text(redacted)) != FH_OK) {
+        broken(a, a->dec->held.failed ? "more redacted thinking than can be kept"
+                                      : "redactedContent that is no base64");
+    }
+}
+
+static void on_thought(const struct arrival *a, yyjson_val *text)
+{
+    if (is(a, FH_BLOCK_THINKING)) {
+        (void)say(a, FH_EVENT_THINKING, text);
+    }
+}
+
+static void on_signature(const struct arrival *a, yyjson_val *signature)
+{
     struct fh_event *event = NULL;
 
-    if (redacted != NULL) {
-        if (is(a, FH_BLOCK_REDACTED) &&
-            fh_base64_decode(&a->dec->held, fh_json_text(redacted)) != FH_OK) {
-            broken(a, a->dec->held.failed ? "more redacted thinking than can be kept"
-                                          : "redactedContent that is no base64");
-        }
-    } else if (text != NULL && is(a, FH_BLOCK_THINKING)) {
-        (void)say(a, FH_EVENT_THINKING, text);
-    } else if (signature != NULL && is(a, FH_BLOCK_THINKING) &&
-               (event = say(a, FH_EVENT_SIGNATURE, signature)) != NULL) {
+    if (is(a, FH_BLOCK_THINKING) && (event = say(a, FH_EVENT_SIGNATURE, signature)) != NULL) {
         event->signer = FH_SIGNER_CLAUDE;
     }
+}
+
+/* on_other: thinking that says nothing we know. */
+static void on_other(const struct arrival *a, yyjson_val *reasoning)
+{
+    FH_UNUSED(a);
+    FH_UNUSED(reasoning);
 }
 
 static void on_citation(const struct arrival *a, yyjson_val *citation)
@@ -312,37 +365,62 @@ static void on_image(const struct arrival *a, yyjson_val *image)
     }
 }
 
-static const struct {
-    struct fh_slice key;
-    void (*on)(const struct arrival *a, yyjson_val *value);
+/* What a delta says, first come, first served: what stands beside it is not known. */
+static const struct fh_bedrock_known in_call[] = {FH_BEDROCK_KNOWN("input")};
+static const struct fh_bedrock_known in_redacted[] = {FH_BEDROCK_KNOWN("redactedContent")};
+static const struct fh_bedrock_known in_thought[] = {FH_BEDROCK_KNOWN("text")};
+static const struct fh_bedrock_known in_signature[] = {FH_BEDROCK_KNOWN("signature")};
+static const struct fh_bedrock_known in_source[] = {FH_BEDROCK_KNOWN("bytes")};
+static const struct fh_bedrock_known in_image[] = {FH_BEDROCK_KNOWN_IN("source", in_source)};
+
+static const struct delta {
+    struct fh_bedrock_known known;
+    struct fh_slice inner; /* the member inside that makes it this one; empty: none has to */
+    void (*on)(const struct arrival *a, yyjson_val *value); /* of that member */
 } deltas[] = {
-    {FH_LIT_INIT("text"), on_text},
-    {FH_LIT_INIT("toolUse"), on_arguments},
-    {FH_LIT_INIT("reasoningContent"), on_reasoning},
-    {FH_LIT_INIT("citation"), on_citation},
-    {FH_LIT_INIT("image"), on_image},
+    {FH_BEDROCK_KNOWN("text"), FH_LIT_INIT(""), on_text},
+    {FH_BEDROCK_KNOWN_IN("toolUse", in_call), FH_LIT_INIT(""), on_arguments},
+    {FH_BEDROCK_KNOWN_IN("reasoningContent", in_redacted), FH_LIT_INIT("redactedContent"),
+     on_redacted},
+    {FH_BEDROCK_KNOWN_IN("reasoningContent", in_thought), FH_LIT_INIT("text"), on_thought},
+    {FH_BEDROCK_KNOWN_IN("reasoningContent", in_signature), FH_LIT_INIT("signature"),
+     on_signature},
+    {FH_BEDROCK_KNOWN_IN("reasoningContent", in_thought), FH_LIT_INIT(""), on_other},
+    {FH_BEDROCK_KNOWN("citation"), FH_LIT_INIT(""), on_citation},
+    {FH_BEDROCK_KNOWN_IN("image", in_image), FH_LIT_INIT(""), on_image},
 };
+
+static bool read_delta(const struct arrival *a, yyjson_val *delta)
+{
+    for (size_t i = 0; i < FH_LEN(deltas); i++) {
+        const struct delta *row = &deltas[i];
+        yyjson_val *value = fh_json_get(delta, row->known.key);
+
+        value = row->inner.len > 0 ? fh_json_get(value, row->inner) : value;
+        if (value != NULL) {
+            row->on(a, value);
+            keep_beside(a, FH_LIT("delta"), &row->known);
+            return true;
+        }
+    }
+    return false;
+}
 
 static void on_block_delta(const struct arrival *a)
 {
     yyjson_val *delta = fh_json_get(a->root, FH_LIT("delta"));
 
-    if (!enter(a, "contentBlockDelta", false)) {
+    if (!enter(a, "contentBlockDelta", false) ||
+        (a->dec->kind != FH_BLOCK_OPAQUE && read_delta(a, delta))) {
         return;
-    }
-    for (size_t i = 0; a->dec->kind != FH_BLOCK_OPAQUE && i < FH_LEN(deltas); i++) {
-        yyjson_val *value = fh_json_get(delta, deltas[i].key);
-
-        if (value != NULL) {
-            deltas[i].on(a, value);
-            return;
-        }
     }
     if (a->dec->kind == FH_BLOCK_KINDS) {
         begin_opaque(a, FH_LIT("contentBlockDelta"), yyjson_is_obj(delta) ? delta : a->root);
     } else if (delta != NULL) {
-        (void)fh_extra_add(&push(a, FH_EVENT_EXTRA)->extras, a->out->arena, NULL,
-                           FH_LIT("delta"), delta);
+        struct fh_event *extra = push(a, FH_EVENT_EXTRA);
+
+        extra->raw = delta; /* so an encoder knows it from what only stood in an event */
+        (void)fh_extra_add(&extra->extras, a->out->arena, NULL, FH_LIT("delta"), delta);
     }
 }
 
@@ -357,15 +435,12 @@ static void on_block_stop(const struct arrival *a)
 
 static void on_message_start(const struct arrival *a)
 {
-    static const struct fh_slice known[] = {FH_LIT_INIT("role"), FH_LIT_INIT("p")};
-
     if (a->dec->started) {
         broken(a, "messageStart in the middle of a message");
         return;
     }
     a->dec->started = true;
-    fh_extras_keep(&fh_event_push(a->out, FH_EVENT_START)->extras, a->out->arena, NULL, a->root,
-                   known, FH_LEN(known));
+    (void)fh_event_push(a->out, FH_EVENT_START);
 }
 
 static void on_message_stop(const struct arrival *a)
@@ -404,17 +479,33 @@ static void on_ping(const struct arrival *a)
     (void)fh_event_push(a->out, FH_EVENT_PING);
 }
 
+/* What is known of each event. Of metadata everything is kept that says something. */
+static const struct fh_bedrock_known in_delta[] = {
+    FH_BEDROCK_KNOWN("contentBlockIndex"), FH_BEDROCK_KNOWN("delta"), FH_BEDROCK_KNOWN("p")};
+static const struct fh_bedrock_known in_start[] = {
+    FH_BEDROCK_KNOWN("contentBlockIndex"), FH_BEDROCK_KNOWN("start"), FH_BEDROCK_KNOWN("p")};
+static const struct fh_bedrock_known in_stop[] = {FH_BEDROCK_KNOWN("contentBlockIndex"),
+                                                  FH_BEDROCK_KNOWN("p")};
+static const struct fh_bedrock_known in_message[] = {FH_BEDROCK_KNOWN("role"),
+                                                     FH_BEDROCK_KNOWN("p")};
+static const struct fh_bedrock_known in_finish[] = {
+    FH_BEDROCK_KNOWN("stopReason"), FH_BEDROCK_KNOWN("additionalModelResponseFields"),
+    FH_BEDROCK_KNOWN("p")};
+static const struct fh_bedrock_known in_ping[] = {FH_BEDROCK_KNOWN("p")};
+
 static const struct handler {
     struct fh_slice type;
     void (*on)(const struct arrival *a);
+    const struct fh_bedrock_known *known; /* NULL: it sees to the rest itself */
+    size_t count;
 } handlers[] = {
-    {FH_LIT_INIT("contentBlockDelta"), on_block_delta},
-    {FH_LIT_INIT("contentBlockStart"), on_block_start},
-    {FH_LIT_INIT("contentBlockStop"), on_block_stop},
-    {FH_LIT_INIT("messageStart"), on_message_start},
-    {FH_LIT_INIT("messageStop"), on_message_stop},
-    {FH_LIT_INIT("metadata"), on_metadata},
-    {FH_LIT_INIT("ping"), on_ping},
+    {FH_LIT_INIT("contentBlockDelta"), on_block_delta, in_delta, FH_LEN(in_delta)},
+    {FH_LIT_INIT("contentBlockStart"), on_block_start, in_start, FH_LEN(in_start)},
+    {FH_LIT_INIT("contentBlockStop"), on_block_stop, in_stop, FH_LEN(in_stop)},
+    {FH_LIT_INIT("messageStart"), on_message_start, in_message, FH_LEN(in_message)},
+    {FH_LIT_INIT("messageStop"), on_message_stop, in_finish, FH_LEN(in_finish)},
+    {FH_LIT_INIT("metadata"), on_metadata, NULL, 0},
+    {FH_LIT_INIT("ping"), on_ping, in_ping, FH_LEN(in_ping)},
 };
 
 static enum fh_rc unreadable(struct decoder *dec, struct fh_events *out,
@@ -427,6 +518,16 @@ static enum fh_rc unreadable(struct decoder *dec, struct fh_events *out,
     *why = (struct fh_complaint){FH_REFUSE_UPSTREAM_FAILED, fh_buf_slice(&text), FH_NONE};
     dec->over = true;
     return error->code;
+}
+
+static const struct handler *find_handler(struct fh_slice type)
+{
+    size_t i = 0;
+
+    while (i < FH_LEN(handlers) && !fh_eq(handlers[i].type, type)) {
+        i++;
+    }
+    return i < FH_LEN(handlers) ? &handlers[i] : NULL;
 }
 
 enum fh_rc fh_bedrock_decode_stream(void *decoder, struct fh_events *out,
@@ -447,15 +548,19 @@ enum fh_rc fh_bedrock_decode_stream(void *decoder, struct fh_events *out,
         a.dec->over = true;
         return FH_OK;
     }
-    for (size_t i = 0; i < FH_LEN(handlers); i++) {
-        if (!fh_eq(handlers[i].type, wire->name)) {
-            continue;
-        }
-        if (fh_json_parse(out->arena, wire->data, &a.root, &error) != FH_OK) {
-            return unreadable(a.dec, out, &error, why);
-        }
-        handlers[i].on(&a);
+    const struct handler *handler = find_handler(wire->name);
+
+    if (fh_json_parse(out->arena, wire->data, &a.root, &error) != FH_OK) {
+        return handler == NULL ? FH_OK : unreadable(a.dec, out, &error, why);
+    }
+    a.dec->first = out->count;
+    if (handler == NULL) {
+        keep(&a, NULL, a.root, in_stop, FH_LEN(in_stop));
         return FH_OK;
+    }
+    handler->on(&a);
+    if (handler->known != NULL) {
+        keep(&a, NULL, a.root, handler->known, handler->count);
     }
     return FH_OK;
 }

@@ -5,6 +5,10 @@
  * has no place: it is told as a thought without words behind the call. `metadata` waits for the
  * end, usage may come in pieces.
  *
+ * Of our own dialect, members that nobody knows go back to where they stood, if their event is told
+ * when it comes. Disadvantage: those of a signature, of a piece of an image, of redacted thinking,
+ * of a contentBlockStop and of an event that says nothing do not.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "chat/serial.h"
 #include "dialect/bedrock/bedrock.h"
@@ -69,6 +73,24 @@ static void write_data(struct quill *q, struct fh_slice type, const struct fh_bu
     }
 }
 
+/* put_back puts a member that nobody knew where it stood, if there still is such an object. */
+static void put_back(struct quill *q, const struct fh_extra *extra, yyjson_mut_val *root)
+{
+    const char *key = (const char *)extra->key.ptr;
+    size_t end = extra->pointer.len;
+
+    while (end > 0 && extra->pointer.ptr[end - 1] != '/') {
+        end--;
+    }
+    yyjson_mut_val *obj =
+        yyjson_mut_ptr_getn(root, (const char *)extra->pointer.ptr, end > 0 ? end - 1 : 0);
+
+    if (yyjson_mut_is_obj(obj) && yyjson_mut_obj_getn(obj, key, extra->key.len) == NULL) {
+        (void)yyjson_mut_obj_add(obj, yyjson_mut_strn(q->w.doc, key, extra->key.len),
+                                 yyjson_val_mut_copy(q->w.doc, extra->value));
+    }
+}
+
 /* write_tree prints one event whose payload is a tree. */
 static void write_tree(struct quill *q, struct fh_slice type, const yyjson_mut_val *root)
 {
@@ -76,6 +98,16 @@ static void write_tree(struct quill *q, struct fh_slice type, const yyjson_mut_v
 
     fh_json_append(&data, q->w.scratch, root);
     write_data(q, type, &data);
+}
+
+/* write_whole does so with what else was in the event. */
+static void write_whole(struct quill *q, struct fh_slice type, const struct fh_event *event,
+                        yyjson_mut_val *root)
+{
+    for (const struct fh_extra *x = event->extras.first; q->w.ours && x != NULL; x = x->next) {
+        put_back(q, x, root);
+    }
+    write_tree(q, type, root);
 }
 
 /* new_event makes a payload that is about a block. */
@@ -91,38 +123,46 @@ static yyjson_mut_val *new_event(struct quill *q, const struct fh_event *event)
 /* ---- deltas ---- */
 
 /* write_delta prints a contentBlockDelta without a tree: nearly all events are one. `before` and
- * `behind` are what stands around the text. */
-static void write_delta(struct quill *q, uint32_t index, struct fh_slice before,
+ * `behind` are what stands around the text. Only where more was in it is there a tree, too. */
+static void write_delta(struct quill *q, const struct fh_event *event, struct fh_slice before,
                         struct fh_slice text, struct fh_slice behind)
 {
+    struct fh_slice type = FH_LIT("contentBlockDelta");
     struct fh_buf data = fh_buf_in_arena(q->w.scratch, SIZE_MAX / 4);
+    yyjson_val *read = NULL;
+    struct fh_error error;
 
     fh_buf_append(&data, FH_LIT("{\"contentBlockIndex\":"));
-    fh_buf_u64(&data, index + q->enc->thoughts);
+    fh_buf_u64(&data, event->index + q->enc->thoughts);
     fh_buf_append(&data, FH_LIT(",\"delta\":{"));
     fh_buf_append(&data, before);
     fh_json_quote(&data, text);
     fh_buf_append(&data, behind);
     fh_buf_append(&data, FH_LIT("}}"));
-    write_data(q, FH_LIT("contentBlockDelta"), &data);
+    if (event->extras.first != NULL && q->w.ours && !data.failed &&
+        fh_json_parse(q->w.scratch, fh_buf_slice(&data), &read, &error) == FH_OK) {
+        write_whole(q, type, event, yyjson_val_mut_copy(q->w.doc, read));
+    } else {
+        write_data(q, type, &data);
+    }
     q->enc->said = true;
 }
 
-static void write_text(struct quill *q, uint32_t index, struct fh_slice text)
+static void write_text(struct quill *q, const struct fh_event *event, struct fh_slice text)
 {
-    write_delta(q, index, FH_LIT("\"text\":"), text, FH_NONE);
+    write_delta(q, event, FH_LIT("\"text\":"), text, FH_NONE);
 }
 
-static void write_thought(struct quill *q, uint32_t index, struct fh_slice text)
+static void write_thought(struct quill *q, const struct fh_event *event, struct fh_slice text)
 {
-    write_delta(q, index, FH_LIT("\"reasoningContent\":{\"text\":"), text, FH_LIT("}"));
+    write_delta(q, event, FH_LIT("\"reasoningContent\":{\"text\":"), text, FH_LIT("}"));
 }
 
-static void write_signature(struct quill *q, uint32_t index)
+static void write_signature(struct quill *q, const struct fh_event *event)
 {
     struct encoder *enc = q->enc;
 
-    write_delta(q, index, FH_LIT("\"reasoningContent\":{\"signature\":"),
+    write_delta(q, event, FH_LIT("\"reasoningContent\":{\"signature\":"),
                 fh_bedrock_sealed(q->w.scratch, enc->signer, fh_buf_slice(&enc->signature)),
                 FH_LIT("}"));
     fh_buf_clear(&enc->signature);
@@ -138,12 +178,13 @@ static void write_stop(struct quill *q, uint32_t index)
     write_data(q, FH_LIT("contentBlockStop"), &data);
 }
 
-/* write_own writes back what only our own dialect knows: a citation, a delta, an opaque block. */
+/* write_own writes back what only our own dialect knows: a citation, a delta. Members of an event
+ * that said nothing are left out. */
 static void write_own(struct quill *q, const struct fh_event *event)
 {
     yyjson_mut_val *root = new_event(q, event);
 
-    if (!q->w.ours) {
+    if (!q->w.ours || (event->kind == FH_EVENT_EXTRA && event->raw == NULL)) {
         return;
     }
     if (event->kind == FH_EVENT_CITATIONS) {
@@ -166,8 +207,7 @@ static void start_call(struct quill *q, const struct fh_event *event)
 
     fh_write_text(&q->w, call, "toolUseId", event->id);
     fh_write_text(&q->w, call, "name", event->name);
-    fh_write_extras(&q->w, &event->extras, "/start/toolUse", call);
-    write_tree(q, FH_LIT("contentBlockStart"), root);
+    write_whole(q, FH_LIT("contentBlockStart"), event, root);
     q->enc->calls = true;
 }
 
@@ -179,7 +219,7 @@ static void start_image(struct quill *q, const struct fh_event *event)
 
     fh_write_text(&q->w, yyjson_mut_obj_add_obj(q->w.doc, start, "image"), "format",
                   format.len > 0 ? format : FH_LIT("png"));
-    write_tree(q, FH_LIT("contentBlockStart"), root);
+    write_whole(q, FH_LIT("contentBlockStart"), event, root);
 }
 
 /* start_opaque: `name` says in which member of which event it stood. */
@@ -190,7 +230,8 @@ static void start_opaque(struct quill *q, const struct fh_event *event)
 
     if (q->w.ours && event->raw != NULL) {
         fh_write_val(&q->w, root, begins ? "start" : "delta", event->raw);
-        write_tree(q, begins ? FH_LIT("contentBlockStart") : FH_LIT("contentBlockDelta"), root);
+        write_whole(q, begins ? FH_LIT("contentBlockStart") : FH_LIT("contentBlockDelta"),
+                    event, root);
     }
 }
 
@@ -204,7 +245,7 @@ static void on_block_start(struct quill *q, const struct fh_event *event)
     } else if (event->block == FH_BLOCK_OPAQUE) {
         start_opaque(q, event);
     } else if (event->block == FH_BLOCK_REDACTED) {
-        write_delta(q, event->index, FH_LIT("\"reasoningContent\":{\"redactedContent\":"),
+        write_delta(q, event, FH_LIT("\"reasoningContent\":{\"redactedContent\":"),
                     fh_bedrock_redacted(q->w.scratch, event->signer, event->text), FH_LIT("}"));
     } /* text and thoughts begin with what they say */
 }
@@ -215,20 +256,20 @@ static void on_block_stop(struct quill *q, const struct fh_event *event)
     bool text = event->block == FH_BLOCK_TEXT || event->block == FH_BLOCK_REFUSAL;
 
     if (event->block == FH_BLOCK_THINKING && enc->signature.len > 0) {
-        write_signature(q, event->index);
+        write_signature(q, event);
     } else if (event->block == FH_BLOCK_THINKING && !enc->said) {
-        write_thought(q, event->index, FH_NONE);
+        write_thought(q, event, FH_NONE);
     } else if (text && !enc->said) {
-        write_text(q, event->index, FH_NONE);
+        write_text(q, event, FH_NONE);
     } else if (event->block == FH_BLOCK_IMAGE) {
-        write_delta(q, event->index, FH_LIT("\"image\":{\"source\":{\"bytes\":"),
+        write_delta(q, event, FH_LIT("\"image\":{\"source\":{\"bytes\":"),
                     fh_buf_slice(&enc->image), FH_LIT("}}"));
         fh_buf_clear(&enc->image);
     }
     write_stop(q, event->index);
     if (event->block == FH_BLOCK_TOOL_CALL && enc->signature.len > 0) {
         enc->thoughts++;
-        write_signature(q, event->index);
+        write_signature(q, event);
         write_stop(q, event->index);
     }
 }
@@ -320,14 +361,13 @@ static void write_event(void *teller, const struct fh_event *event)
         break;
     case FH_EVENT_TEXT:
     case FH_EVENT_REFUSAL:
-        write_text(q, event->index, event->text);
+        write_text(q, event, event->text);
         break;
     case FH_EVENT_THINKING:
-        write_thought(q, event->index, event->text);
+        write_thought(q, event, event->text);
         break;
     case FH_EVENT_ARGUMENTS:
-        write_delta(q, event->index, FH_LIT("\"toolUse\":{\"input\":"), event->text,
-                    FH_LIT("}"));
+        write_delta(q, event, FH_LIT("\"toolUse\":{\"input\":"), event->text, FH_LIT("}"));
         break;
     case FH_EVENT_SIGNATURE:
         hold(q, &q->enc->signature, event);
