@@ -113,7 +113,7 @@ for (const client of Object.keys(clients)) {
   test(`${client}: a loss in mid-stream disturbs no SDK`, async (t) => {
     const up = await upstream(t, moody('It is a rather long word.'));
     const gw = await gateway(t, allDialects(up));
-    for (const provider of ['openai_chat'].filter((p) => p !== client)) {
+    for (const provider of ['anthropic', 'openai_chat'].filter((p) => p !== client)) {
       const said = await ask(gw, client, `to-${provider}`, {}, true);
       assert.equal(said.text, 'It is a rather long word.', provider);
       assert.equal(said.stop, 'end', provider);
