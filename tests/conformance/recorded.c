@@ -44,7 +44,7 @@ struct recorded *recorded_open(struct fh_arena *arena)
     return rec;
 }
 
-static yyjson_val *parse(struct fh_arena *arena, struct fh_slice text)
+yyjson_val *recorded_json(struct fh_arena *arena, struct fh_slice text)
 {
     yyjson_val *root = NULL;
     struct fh_error why;
@@ -52,7 +52,7 @@ static yyjson_val *parse(struct fh_arena *arena, struct fh_slice text)
     return fh_json_parse(arena, text, &root, &why) == FH_OK ? root : NULL;
 }
 
-static struct fh_slice text_of(yyjson_val *obj, const char *key)
+struct fh_slice recorded_text(yyjson_val *obj, const char *key)
 {
     return fh_json_text(fh_json_get(obj, fh_cstr(key)));
 }
@@ -81,16 +81,16 @@ static enum fh_framing framing_of(struct fh_slice response, struct fh_slice api)
 
 static void load(struct fh_arena *arena, yyjson_val *line, struct recorded_call *call)
 {
-    struct fh_slice request = text_of(line, "request_file");
-    struct fh_slice response = text_of(line, "response_file");
+    struct fh_slice request = recorded_text(line, "request_file");
+    struct fh_slice response = recorded_text(line, "response_file");
     uint64_t status = 0;
 
     *call = (struct recorded_call){
-        .source = text_of(line, "source"),
+        .source = recorded_text(line, "source"),
         .name = response.len > 0 ? response : request,
         .stream = yyjson_is_true(fh_json_get(line, FH_LIT("stream"))),
         .lines = fh_ends(response, FH_LIT(".chunks.txt")),
-        .framing = framing_of(response, text_of(line, "api")),
+        .framing = framing_of(response, recorded_text(line, "api")),
         .request = body(arena, request),
         .response = body(arena, response),
     };
@@ -106,9 +106,9 @@ bool recorded_next(struct recorded *rec, struct fh_arena *scratch, const char *a
 
     while (fh_split(&rec->manifest, '\n', &text)) {
         fh_arena_reset(scratch);
-        yyjson_val *line = parse(scratch, text);
+        yyjson_val *line = recorded_json(scratch, text);
 
-        if (fh_eq(text_of(line, "api"), fh_cstr(api))) {
+        if (fh_eq(recorded_text(line, "api"), fh_cstr(api))) {
             load(scratch, line, call);
             return true;
         }
@@ -125,6 +125,7 @@ struct recorded_events recorded_events(struct fh_arena *arena, const struct reco
         enum fh_framing framing =
             call->framing == FH_FRAMING_NONE ? FH_FRAMING_SSE : call->framing;
 
+        events.may_be_cut = framing == FH_FRAMING_SSE;
         events.frames = fh_frames_new(arena, framing, EVENT_MAX);
     }
     return events;
@@ -149,6 +150,7 @@ bool recorded_events_next(struct recorded_events *events, struct fh_frame *event
         step = fh_frames_next(events->frames, event);
     }
     if (step != FH_STEP_EVENT) {
+        assert_true(events->may_be_cut || fh_frames_at_boundary(events->frames));
         fh_frames_fini(events->frames);
     }
     return step == FH_STEP_EVENT;
@@ -222,7 +224,7 @@ bool recorded_sdk_next(struct recorded_sdk *sdk, struct fh_arena *scratch,
             fh_arena_reset(scratch);
             assert_true(
                 tap_read_file(path(scratch, REQUESTS "/%.*s", FH_ARG(file)), scratch, &bytes));
-            sdk->root = parse(scratch, bytes);
+            sdk->root = recorded_json(scratch, bytes);
             sdk->requests = fh_json_get(sdk->root, FH_LIT("requests"));
             sdk->request = 0;
             continue;
@@ -239,7 +241,7 @@ bool recorded_sdk_next(struct recorded_sdk *sdk, struct fh_arena *scratch,
             fh_json_append_val(&out, scratch, sent);
             *request =
                 (struct recorded_sdk_request){folder, fh_head(file, fh_find(file, '.')),
-                                              text_of(one, "target"), fh_buf_slice(&out)};
+                                              recorded_text(one, "target"), fh_buf_slice(&out)};
             return true;
         }
     }

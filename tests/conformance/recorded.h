@@ -42,6 +42,7 @@ struct recorded_events {
     struct fh_frames *frames; /* NULL: lines */
     struct fh_slice rest;
     size_t cut;
+    bool may_be_cut; /* SSE: some were recorded without their last line */
 };
 
 struct recorded_events recorded_events(struct fh_arena *arena, const struct recorded_call *call,
@@ -64,6 +65,10 @@ struct recorded_sdk *recorded_sdk_open(struct fh_arena *arena, const char *prefi
  * opened, by this call alone; it holds what `request` points to. */
 FH_NODISCARD bool recorded_sdk_next(struct recorded_sdk *sdk, struct fh_arena *scratch,
                                     struct recorded_sdk_request *request);
+
+/* recorded_json parses; NULL when it is no JSON. recorded_text is a string member, or empty. */
+yyjson_val *recorded_json(struct fh_arena *arena, struct fh_slice text);
+struct fh_slice recorded_text(yyjson_val *obj, const char *key);
 
 /* passed/total per set, for the last lines of a test. */
 enum { RECORDED_SETS = 64 };

@@ -29,14 +29,6 @@ static void count(const struct check *c, bool passed, struct fh_slice report)
     }
 }
 
-static yyjson_val *parse(struct fh_arena *arena, struct fh_slice text)
-{
-    yyjson_val *root = NULL;
-    struct fh_error why;
-
-    return fh_json_parse(arena, text, &root, &why) == FH_OK ? root : NULL;
-}
-
 static struct fh_loss *new_loss(struct fh_arena *arena)
 {
     struct fh_loss *loss = fh_new(arena, struct fh_loss);
@@ -47,7 +39,7 @@ static struct fh_loss *new_loss(struct fh_arena *arena)
 
 static bool has(struct fh_arena *arena, struct fh_slice body, const char *member)
 {
-    return fh_json_get(parse(arena, body), fh_cstr(member)) != NULL;
+    return fh_json_get(recorded_json(arena, body), fh_cstr(member)) != NULL;
 }
 
 /* ---- requests ---- */
@@ -92,7 +84,8 @@ static bool decode_request(const struct check *c, enum fh_embed_shape shape,
         count(c, false, why.message);
         return false;
     }
-    recorded_compare(&diff, parse(c->arena, body), parse(c->arena, fh_buf_slice(&out)));
+    recorded_compare(&diff, recorded_json(c->arena, body),
+                     recorded_json(c->arena, fh_buf_slice(&out)));
     bool good =
         diff.lost == 0 && diff.added == 0 && loss->count == 0 && req->extras.first == NULL;
 
@@ -115,7 +108,7 @@ static bool question(struct fh_embed_request *asked, struct fh_arena *arena,
     *asked = (struct fh_embed_request){.shape = shape, .count = texts};
     asked->inputs = fh_arena_alloc(arena, texts * sizeof(*asked->inputs));
     if (packed) {
-        wish->value = parse(arena, FH_LIT("\"base64\""));
+        wish->value = recorded_json(arena, FH_LIT("\"base64\""));
         wish->field = FH_EMBED_FIELD_ENCODING_BASE64;
     }
     return texts == 1 || (shape != FH_EMBED_GEMINI_ONE && shape != FH_EMBED_TITAN);
@@ -156,7 +149,7 @@ static struct fh_slice vectors_of(struct fh_arena *arena, struct fh_slice body)
 {
     struct fh_buf out = fh_buf_in_arena(arena, TEXT_MAX);
 
-    fh_json_append_val(&out, arena, fh_json_get(parse(arena, body), FH_LIT("data")));
+    fh_json_append_val(&out, arena, fh_json_get(recorded_json(arena, body), FH_LIT("data")));
     return fh_buf_slice(&out);
 }
 

@@ -1,31 +1,23 @@
-/* recorded_mistral.c: what Mistral really said.
+/* recorded_mistral.c: what Mistral and its clients really said.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "recorded_chat.h"
 #include "tap.h"
 
-static const char *const sets[] = {
-    "mistral-chat",
-};
-static const char *const sdks[] = {"mistral-sdk", "ai-sdk-mistral"};
-
-static const struct recorded_chat all = {
-    .dialect = &fh_dialect_mistral,
-    .sets = sets,
-    .set_count = FH_LEN(sets),
-    .sdks = sdks,
-    .sdk_count = FH_LEN(sdks),
-};
-
 static void test_everything_recorded_comes_back(void **state)
 {
+    const struct recorded_dialect mistral = recorded_chat(&fh_dialect_mistral);
+
     FH_UNUSED(state);
-    recorded_chat_traffic(&all);
+    recorded_traffic(&mistral, &(struct recorded_apis){{"mistral-chat"}, .by_api = true});
 }
 
 static void test_what_sdks_send_comes_back(void **state)
 {
+    const struct recorded_dialect mistral = recorded_chat(&fh_dialect_mistral);
+
     FH_UNUSED(state);
-    recorded_chat_requests(&all);
+    recorded_requests(&mistral, &(struct recorded_sdks){{"mistral-sdk", "ai-sdk-mistral"},
+                                                        .target = "/chat/completions"});
 }
 
 int main(void)

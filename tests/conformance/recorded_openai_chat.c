@@ -3,45 +3,46 @@
 #include "recorded_chat.h"
 #include "tap.h"
 
-static const char *const sets[] = {
-    "openai-chat",
-    "azure-chat",
-    "gemini-openai-chat",
-    "compat-alibaba-chat",
-    "compat-cerebras-chat",
-    "compat-crusoe-chat",
-    "compat-deepseek-chat",
-    "compat-groq-chat",
-    "compat-huggingface-chat",
-    "compat-moonshotai-chat",
-    "compat-ollama-chat",
-    "compat-openrouter-chat",
-    "compat-snowflake-chat",
-    "compat-together-chat",
-    "compat-xai-chat",
-    "compat-zai-chat",
+static const struct recorded_apis apis = {
+    {
+        "openai-chat",
+        "azure-chat",
+        "gemini-openai-chat",
+        "compat-alibaba-chat",
+        "compat-cerebras-chat",
+        "compat-crusoe-chat",
+        "compat-deepseek-chat",
+        "compat-groq-chat",
+        "compat-huggingface-chat",
+        "compat-moonshotai-chat",
+        "compat-ollama-chat",
+        "compat-openrouter-chat",
+        "compat-snowflake-chat",
+        "compat-together-chat",
+        "compat-xai-chat",
+        "compat-zai-chat",
+    },
+    .by_api = true,
 };
-static const char *const sdks[] = {"openai-sdk", "ai-sdk-openai", "azure-openai-sdk",
-                                   "openai-bedrock-sdk", "ai-sdk-azure"};
-
-static const struct recorded_chat all = {
-    .dialect = &fh_dialect_openai_chat,
-    .sets = sets,
-    .set_count = FH_LEN(sets),
-    .sdks = sdks,
-    .sdk_count = FH_LEN(sdks),
+static const struct recorded_sdks sdks = {
+    {"openai-sdk", "ai-sdk-openai", "azure-openai-sdk", "openai-bedrock-sdk", "ai-sdk-azure"},
+    .target = "/chat/completions",
 };
 
 static void test_everything_recorded_comes_back(void **state)
 {
+    const struct recorded_dialect chat = recorded_chat(&fh_dialect_openai_chat);
+
     FH_UNUSED(state);
-    recorded_chat_traffic(&all);
+    recorded_traffic(&chat, &apis);
 }
 
 static void test_what_sdks_send_comes_back(void **state)
 {
+    const struct recorded_dialect chat = recorded_chat(&fh_dialect_openai_chat);
+
     FH_UNUSED(state);
-    recorded_chat_requests(&all);
+    recorded_requests(&chat, &sdks);
 }
 
 int main(void)
