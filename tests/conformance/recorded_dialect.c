@@ -111,7 +111,7 @@ static bool request_comes_back(struct check *c, struct fh_slice body)
 struct passage {
     const struct fh_dialect *dialect;
     struct fh_arena *arena;
-    void *decoder, *encoder;
+    void *decoder, *encoder; /* NULL: a whole reply */
     struct fh_loss loss;
     struct fh_buf out; /* what the client gets */
     struct fh_usage usage;
@@ -168,8 +168,8 @@ static bool is_tools_or_stop(enum fh_finish finish)
 /* scanned: who only looks at the bytes that pass sees the same. */
 static bool scanned(struct check *c, const struct passage *p)
 {
-    bool alike =
-        c->d->tools_or_stop && is_tools_or_stop(p->finish) && is_tools_or_stop(p->watch.finish);
+    bool alike = p->decoder != NULL && c->d->tools_or_stop && is_tools_or_stop(p->finish) &&
+                 is_tools_or_stop(p->watch.finish);
 
     return holds(c, same_usage(&p->usage, &p->watch.usage), "scanning saw another usage") &&
            holds(c, alike || p->finish == p->watch.finish, "scanning saw another finish") &&
@@ -428,9 +428,9 @@ void recorded_traffic(const struct recorded_dialect *d, const struct recorded_ap
     FH_AUTO(fh_arena_free) struct fh_arena *scratch = fh_arena_new(ARENA_MAX);
     struct recorded_tally tally = {0};
     struct recorded_tally additions = {0};
-    bool found = false;
+    bool found = true;
 
-    for (const char *const *api = apis->name; *api != NULL; api++) {
+    for (const char *const *api = apis->name; found && *api != NULL; api++) {
         FH_AUTO(fh_arena_free) struct fh_arena *arena = fh_arena_new(ARENA_MAX);
         struct recorded *rec = recorded_open(arena);
         struct recorded_call call;

@@ -73,14 +73,15 @@ struct recorded_dialect {
      * remembers nothing, may say STOP for TOOLS, and the other way round. */
     bool tools_or_stop;
 
-    /* NULL where a dialect has no such thing. */
-    void (*place)(struct fh_chat_request *req, yyjson_val *body); /* has a request written for a
-                                                  place of the kind that it was sent to */
-    void (*spell)(struct fh_arena *arena, yyjson_val *root); /* in one way, before comparing */
-    bool (*is_pending)(
-        yyjson_val *reply); /* no answer yet, which is an error and costs nothing */
-    bool (*understood)(const struct fh_fault *fault); /* an error; NULL: its message is that of
-                                                          the body's "error" */
+    /* NULL where a dialect has no such thing: place has a request written for a place of the kind
+     * that it was sent to; spell spells both sides of a comparison in one way; is_pending says that
+     * a reply is no answer yet, which is an error and costs nothing. */
+    void (*place)(struct fh_chat_request *req, yyjson_val *body);
+    void (*spell)(struct fh_arena *arena, yyjson_val *root);
+    bool (*is_pending)(yyjson_val *reply);
+
+    /* Is an error understood? NULL: when its message is that of the body's "error". */
+    bool (*understood)(const struct fh_fault *fault);
 };
 
 /* Which calls of the manifest. */
@@ -101,8 +102,8 @@ struct recorded_sdks {
 /* Which calls that count tokens. */
 struct recorded_counts {
     const char *api;
-    const char *native; /* the member in which a body is that we do not read; NULL: none is */
-    bool errors;        /* as of the API that chats */
+    const char *native; /* pointer to a body that we do not read; NULL: we read all */
+    bool errors;        /* errors are counted, too, as those of the API that chats */
 };
 
 /* These are tests. Each counts what passed, says of what did not what was lost, prints a line per
