@@ -151,6 +151,8 @@ def message_of(answer):
         return text, body["stop_reason"], body["usage"]["output_tokens"]
     text, reason, tokens, last = [], None, None, None
     for event in answer.masked().decode().strip().split("\n\n"):
+        if event.startswith(":"):  # a remark
+            continue
         data = json.loads(event.split("data:", 1)[1])
         last = data["type"]
         if last == "content_block_delta":

@@ -114,10 +114,22 @@ static bool tell_finish(const struct fh_settling *s, struct fh_settled *seen,
     return true;
 }
 
+/* A counter that counted nothing says nothing: usage is full of them. */
+static void pass_over_zeros(const struct fh_extras *list)
+{
+    for (struct fh_extra *extra = list->first; extra != NULL; extra = extra->next) {
+        extra->repeats = extra->repeats ||
+                         (yyjson_is_num(extra->value) && yyjson_get_num(extra->value) == 0);
+    }
+}
+
 static void lose_event_extras(const struct fh_settling *s, struct fh_settled *seen,
                               struct fh_event *event)
 {
     if (event->extras.first != NULL) {
+        if (event->kind == FH_EVENT_USAGE) {
+            pass_over_zeros(&event->extras);
+        }
         seen->no_counterpart =
             seen->no_counterpart == NULL ? fh_no_counterpart(s) : seen->no_counterpart;
         fh_extras_lose(&event->extras, s->loss, seen->no_counterpart);
