@@ -6,6 +6,19 @@
 
 #include "ngx_http_freehold.h"
 
+#include <malloc.h>
+
+
+/*
+ * A long prompt and its translation are a few blocks of some hundred KiB that live for one request.
+ * glibc maps and unmaps such blocks anew each time, or does not, by what was freed before; the page
+ * faults cost as much as the rest of the request.  So blocks up to the first bound come from the heap,
+ * and as much of it as the second stays when it is free.
+ */
+
+#define NGX_HTTP_FREEHOLD_HEAP_BLOCK  (4 * 1024 * 1024)
+#define NGX_HTTP_FREEHOLD_HEAP_KEPT   (8 * 1024 * 1024)
+
 
 static void *ngx_http_freehold_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_freehold_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -200,6 +213,9 @@ ngx_http_freehold_init_process(ngx_cycle_t *cycle)
     {
         return NGX_OK;
     }
+
+    (void) mallopt(M_MMAP_THRESHOLD, NGX_HTTP_FREEHOLD_HEAP_BLOCK);
+    (void) mallopt(M_TRIM_THRESHOLD, NGX_HTTP_FREEHOLD_HEAP_KEPT);
 
     w->conf = fmcf;
     w->random_at = sizeof(w->random);
