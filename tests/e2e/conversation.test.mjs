@@ -12,26 +12,32 @@ import { anthropic, openai } from './lib/clients.mjs';
 import { allDialects, gateway } from './lib/gateway.mjs';
 import { speak, upstream } from './lib/upstream.mjs';
 
-const signature = `${Buffer.from('signed by the model itself, 0').toString('base64')}`;
-const thought = { think: 'The user wants weather; I call the tool.', signature };
-const call = { tool: 'weather', id: 'toolu_01A', args: { city: 'Paris' } };
-const turn = [thought, 'I will look.', call];
+/* A turn of Claude that thinks and calls, the `n`-th of a conversation. */
+const thoughts = [0, 1, 2].map((n) => ({
+  think: `The user wants weather; I call the tool, time ${n}.`,
+  signature: Buffer.from(`signed by the model itself, ${n}`).toString('base64'),
+}));
+const call = (n) => ({ tool: 'weather', id: `toolu_0${n}A`, args: { city: 'Paris' } });
+const turn = (n) => [thoughts[n], 'I will look.', call(n)];
 const schema = { type: 'object', properties: { city: { type: 'string' } } };
 
-/* What a provider of Claude was sent of the turn before: its thinking, as its dialect has it. */
+/* What a provider of Claude was sent of the turns before: their thinking, as its dialect has it. */
+const blocks = (body) => body.messages.flatMap((m) => (Array.isArray(m.content) ? m.content : []));
 const sentThinking = {
-  anthropic: (body) => body.messages.flatMap((m) => (Array.isArray(m.content) ? m.content : [])).find((b) => b.type === 'thinking'),
-  bedrock: (body) => {
-    const block = body.messages.flatMap((m) => m.content).find((b) => b.reasoningContent);
-    const { text, signature: sig } = block?.reasoningContent.reasoningText ?? {};
-    return { thinking: text, signature: sig };
-  },
+  anthropic: (body) =>
+    blocks(body)
+      .filter((b) => b.type === 'thinking')
+      .map(({ thinking, signature }) => ({ think: thinking, signature })),
+  bedrock: (body) =>
+    blocks(body)
+      .filter((b) => b.reasoningContent)
+      .map(({ reasoningContent: { reasoningText } }) => ({ think: reasoningText.text, signature: reasoningText.signature })),
 };
 
-/* Each client asks, gets a turn that thinks and calls, sends it back as its SDK gave it with the
- * tool's answer, and gets the end. */
+/* Each client asks a model for the next turn, and keeps it as its SDK gave it, with the answers of the
+ * tools that were called. Gives the turn's text. */
 const clients = {
-  anthropic: async (gw, models, stream) => {
+  anthropic: (gw, stream) => {
     const client = anthropic(gw);
     const asked = { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 2000 } };
     const tools = [{ name: 'weather', input_schema: schema }];
@@ -40,13 +46,16 @@ const clients = {
       stream
         ? client.messages.stream({ model, messages, tools, ...asked }).finalMessage()
         : client.messages.create({ model, messages, tools, ...asked });
-    const first = await ask(models[0]);
-    const used = first.content.find((b) => b.type === 'tool_use');
-    messages.push({ role: 'assistant', content: first.content });
-    messages.push({ role: 'user', content: [{ type: 'tool_result', tool_use_id: used.id, content: '21 C' }] });
-    return (await ask(models[1])).content.map((b) => b.text ?? '').join('');
+    return async (model) => {
+      const { content } = await ask(model);
+      messages.push({ role: 'assistant', content });
+      for (const used of content.filter((b) => b.type === 'tool_use')) {
+        messages.push({ role: 'user', content: [{ type: 'tool_result', tool_use_id: used.id, content: '21 C' }] });
+      }
+      return content.map((b) => b.text ?? '').join('');
+    };
   },
-  openai_chat: async (gw, models, stream) => {
+  openai_chat: (gw, stream) => {
     const client = openai(gw);
     const tools = [{ type: 'function', function: { name: 'weather', parameters: schema } }];
     const messages = [{ role: 'user', content: 'Weather?' }];
@@ -57,12 +66,14 @@ const clients = {
         : await client.chat.completions.create(asked);
       return reply.choices[0].message;
     };
-    const first = await ask(models[0]);
-    messages.push(first);
-    messages.push({ role: 'tool', tool_call_id: first.tool_calls[0].id, content: '21 C' });
-    return (await ask(models[1])).content;
+    return async (model) => {
+      const message = await ask(model);
+      messages.push(message);
+      for (const { id } of message.tool_calls ?? []) messages.push({ role: 'tool', tool_call_id: id, content: '21 C' });
+      return message.content;
+    };
   },
-  openai_responses: async (gw, models, stream) => {
+  openai_responses: (gw, stream) => {
     const client = openai(gw);
     const tools = [{ type: 'function', name: 'weather', parameters: schema, strict: false }];
     const input = [{ role: 'user', content: 'Weather?' }];
@@ -70,13 +81,16 @@ const clients = {
       const asked = { model, input, tools, store: false, reasoning: { effort: 'high' } };
       return stream ? client.responses.stream(asked).finalResponse() : client.responses.create(asked);
     };
-    const first = await ask(models[0]);
-    const called = first.output.find((i) => i.type === 'function_call');
-    input.push(...first.output.map(({ parsed_arguments, ...item }) => item));
-    input.push({ type: 'function_call_output', call_id: called.call_id, output: '21 C' });
-    return (await ask(models[1])).output_text;
+    return async (model) => {
+      const { output, output_text } = await ask(model);
+      input.push(...output.map(({ parsed_arguments, ...item }) => item));
+      for (const { call_id } of output.filter((i) => i.type === 'function_call')) {
+        input.push({ type: 'function_call_output', call_id, output: '21 C' });
+      }
+      return output_text;
+    };
   },
-  bedrock: async (gw, models) => {
+  bedrock: (gw) => {
     const client = new BedrockRuntimeClient({
       endpoint: gw.http2,
       region: 'eu-north-1',
@@ -96,15 +110,17 @@ const clients = {
       );
       return reply.output.message;
     };
-    const first = await ask(models[0]);
-    const { toolUseId } = first.content.find((b) => b.toolUse).toolUse;
-    messages.push(first);
-    messages.push({ role: 'user', content: [{ toolResult: { toolUseId, content: [{ text: '21 C' }] } }] });
-    const last = await ask(models[1]);
-    client.destroy();
-    return last.content.map((b) => b.text ?? '').join('');
+    return async (model) => {
+      const message = await ask(model);
+      messages.push(message);
+      for (const { toolUse } of message.content.filter((b) => b.toolUse)) {
+        const { toolUseId } = toolUse;
+        messages.push({ role: 'user', content: [{ toolResult: { toolUseId, content: [{ text: '21 C' }] } }] });
+      }
+      return message.content.map((b) => b.text ?? '').join('');
+    };
   },
-  gemini: async (gw, models, stream) => {
+  gemini: (gw, stream) => {
     const client = new GoogleGenAI({ apiKey: gw.key, httpOptions: { baseUrl: `${gw.url}/gemini` } });
     const config = {
       thinkingConfig: { includeThoughts: true, thinkingBudget: 2000 },
@@ -119,30 +135,41 @@ const clients = {
       }
       return { role: 'model', parts };
     };
-    const first = await ask(models[0]);
-    const { functionCall } = first.parts.find((p) => p.functionCall);
-    contents.push(first);
-    contents.push({
-      role: 'user',
-      parts: [{ functionResponse: { id: functionCall.id, name: 'weather', response: { result: '21 C' } } }],
-    });
-    return (await ask(models[1])).parts.map((p) => (p.thought ? '' : (p.text ?? ''))).join('');
+    return async (model) => {
+      const content = await ask(model);
+      contents.push(content);
+      for (const { functionCall } of content.parts.filter((p) => p.functionCall)) {
+        const { id, name } = functionCall;
+        contents.push({ role: 'user', parts: [{ functionResponse: { id, name, response: { result: '21 C' } } }] });
+      }
+      return content.parts.map((p) => (p.thought ? '' : (p.text ?? ''))).join('');
+    };
   },
 };
 
-const places = ['anthropic', 'bedrock'];
+const ways = [
+  ['anthropic', 'anthropic'],
+  ['anthropic', 'bedrock'],
+  ['bedrock', 'anthropic'],
+  ['bedrock', 'bedrock'],
+  ['anthropic', 'bedrock', 'anthropic'],
+  ['bedrock', 'bedrock', 'anthropic', 'bedrock'],
+];
 
 for (const client of Object.keys(clients)) {
-  for (const [from, to] of places.flatMap((a) => places.map((b) => [a, b]))) {
+  for (const way of ways) {
     for (const stream of client === 'bedrock' ? [false] : [false, true]) {
-      test(`${client}${stream ? ', streamed' : ''}: from Claude at ${from} to Claude at ${to}`, async (t) => {
-        const up = await upstream(t, [speak(turn), speak('It is 21 C in Paris.')]);
+      test(`${client}${stream ? ', streamed' : ''}: Claude at ${way.join(', then at ')}`, async (t) => {
+        const thinking = way.slice(1).map((_, n) => n); // every turn but the last
+        const up = await upstream(t, [...thinking.map((n) => speak(turn(n))), speak('It is 21 C in Paris.')]);
         const gw = await gateway(t, allDialects(up));
-        const text = await clients[client](gw, [`to-${from}`, `to-${to}`], stream);
+        const next = clients[client](gw, stream);
+        let text;
+        for (const place of way) text = await next(`to-${place}`);
         assert.equal(text, 'It is 21 C in Paris.');
-        const sent = sentThinking[to](up.asked[1].body);
-        assert.equal(sent?.thinking, thought.think, 'the thought');
-        assert.equal(sent?.signature, signature, 'its signature, to the byte');
+        way.forEach((place, n) =>
+          assert.deepEqual(sentThinking[place](up.asked[n].body), thoughts.slice(0, n), `turn ${n}, to the byte`),
+        );
       });
     }
   }
