@@ -61,7 +61,7 @@ static void test_losses_are_listed_and_counted(void **state)
     assert_text(fh_buf_slice(&out), "/b%2Cc%20%C3%A9");
     fh_loss_add(loss, FH_LIT("/a"), "another reason");
     assert_int_equal(loss->count, 2);
-    for (uint8_t i = 0; i < FH_LOSS_MAX; i++) {
+    for (int i = 0; i < FH_LOSS_MAX; i++) {
         uint8_t pointer[] = {'/', (uint8_t)('0' + i), 'x'};
 
         fh_loss_add(loss, fh_slice(pointer, sizeof(pointer)), "why");
