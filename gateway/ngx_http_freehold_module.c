@@ -12,8 +12,8 @@
 /*
  * A long prompt and its translation are a few blocks of some hundred KiB that live for one request.
  * glibc maps and unmaps such blocks anew each time, or does not, by what was freed before; the page
- * faults cost as much as the rest of the request.  So blocks up to the first bound come from the heap,
- * and as much of it as the second stays when it is free.
+ * faults cost as much as the rest of the request.  So blocks up to the first bound come from the
+ * heap, and as much of it as the second stays when it is free.
  */
 
 #define NGX_HTTP_FREEHOLD_HEAP_BLOCK  (4 * 1024 * 1024)

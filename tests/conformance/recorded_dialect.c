@@ -183,11 +183,13 @@ static bool adds_up(const struct recorded_dialect *d, yyjson_val *reply,
                     const struct fh_usage *usage)
 {
     yyjson_val *reported = d->usage == NULL ? NULL : fh_json_get(reply, fh_cstr(d->usage));
+    yyjson_val *said = reported == NULL ? NULL : fh_json_get(reported, fh_cstr(d->total));
     uint64_t total = 0;
 
-    return reported == NULL ||
-           (fh_json_u64(fh_json_get(reported, fh_cstr(d->total)), &total) &&
-            total == fh_usage_input(usage) + usage->count[FH_TOKENS_OUTPUT]);
+    if (said != NULL && !fh_json_u64(said, &total)) {
+        return false;
+    }
+    return reported == NULL || total == fh_usage_input(usage) + usage->count[FH_TOKENS_OUTPUT];
 }
 
 static bool reply_comes_back(struct check *c, struct fh_slice body)

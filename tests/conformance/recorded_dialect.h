@@ -37,7 +37,7 @@ struct recorded_fold {
 
 /* Recordings of which not all holds, most because somebody changed them. */
 enum recorded_flaw_kind {
-    RECORDED_NO_REQUEST, /* the request is no JSON: it is left out, and that is said */
+    RECORDED_NO_REQUEST, /* the request is none: it is left out, and that is said */
     RECORDED_UNFINISHED, /* it is not said why generation ended */
     RECORDED_SHORTENED,  /* events are missing: the stream is not compared, all else holds */
     RECORDED_BROKEN,     /* the stream must fail, and ours must not look like one that ended */

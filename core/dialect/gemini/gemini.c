@@ -6,6 +6,50 @@
 
 enum { ID_OWN_MAX = 80, ID_MAX = ID_OWN_MAX + 32 };
 
+static struct fh_slice enum_said(yyjson_val *value, const struct fh_slice *words, size_t count)
+{
+    uint64_t number = 0;
+
+    if (!fh_json_u64(value, &number)) {
+        return fh_json_text(value);
+    }
+    return words[number < count ? number : 0];
+}
+
+/* Numbers are those of google.cloud.aiplatform.v1, Candidate.FinishReason and Modality. */
+struct fh_slice fh_gemini_finish_said(yyjson_val *value)
+{
+    static const struct fh_slice words[] = {
+        FH_LIT_INIT("FINISH_REASON_UNSPECIFIED"),
+        FH_LIT_INIT("STOP"),
+        FH_LIT_INIT("MAX_TOKENS"),
+        FH_LIT_INIT("SAFETY"),
+        FH_LIT_INIT("RECITATION"),
+        FH_LIT_INIT("OTHER"),
+        FH_LIT_INIT("BLOCKLIST"),
+        FH_LIT_INIT("PROHIBITED_CONTENT"),
+        FH_LIT_INIT("SPII"),
+        FH_LIT_INIT("MALFORMED_FUNCTION_CALL"),
+        FH_LIT_INIT("MODEL_ARMOR"),
+    };
+
+    return enum_said(value, words, FH_LEN(words));
+}
+
+struct fh_slice fh_gemini_modality_said(yyjson_val *value)
+{
+    static const struct fh_slice words[] = {
+        FH_LIT_INIT("MODALITY_UNSPECIFIED"),
+        FH_LIT_INIT("TEXT"),
+        FH_LIT_INIT("IMAGE"),
+        FH_LIT_INIT("VIDEO"),
+        FH_LIT_INIT("AUDIO"),
+        FH_LIT_INIT("DOCUMENT"),
+    };
+
+    return enum_said(value, words, FH_LEN(words));
+}
+
 enum fh_finish fh_gemini_finish(struct fh_slice word)
 {
     static const struct {

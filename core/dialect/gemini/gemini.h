@@ -51,6 +51,12 @@ void fh_gemini_scan_stream(struct fh_watch *watch, struct fh_arena *scratch,
 
 /* ---- words ---- */
 
+/* fh_gemini_finish_said and fh_gemini_modality_said give the word of an enum: clients of Vertex can
+ * ask for numbers in their place (`$alt=json;enum-encoding=int`); one that we do not know is the
+ * first word, which says nothing. FH_NONE when it is neither. */
+struct fh_slice fh_gemini_finish_said(yyjson_val *value);
+struct fh_slice fh_gemini_modality_said(yyjson_val *value);
+
 /* fh_gemini_finish reads a finishReason; fh_gemini_finish_word gives the one for what an event
  * says: its own, if Google said it. */
 enum fh_finish fh_gemini_finish(struct fh_slice word);

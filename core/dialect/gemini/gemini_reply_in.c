@@ -8,14 +8,14 @@
 #include "dialect/gemini/gemini.h"
 
 struct candidate {
-    struct fh_slice finish_reason;
+    yyjson_val *finish_reason;
     yyjson_val *content, *index, *grounding;
 };
 
 static const struct fh_member candidate_members[] = {
     FH_MEMBER("content", OBJECT, struct candidate, content),
     FH_MEMBER("index", NUMBER, struct candidate, index),
-    FH_MEMBER("finishReason", TEXT, struct candidate, finish_reason),
+    FH_MEMBER("finishReason", ANY, struct candidate, finish_reason),
     FH_MEMBER("groundingMetadata", ANY, struct candidate, grounding),
 };
 
@@ -187,6 +187,18 @@ static enum fh_rc read_number(struct fh_reader *r, const struct fh_path *at, yyj
     return FH_OK;
 }
 
+static enum fh_rc read_finish(struct fh_reader *r, const struct fh_path *at, yyjson_val *said,
+                              struct fh_slice *word)
+{
+    struct fh_path place = {.up = at, .key = FH_LIT("finishReason")};
+
+    *word = fh_gemini_finish_said(said);
+    if (word->ptr == NULL && said != NULL && !yyjson_is_null(said)) {
+        return fh_read_wrong(r, &place, "a reason to finish", said);
+    }
+    return FH_OK;
+}
+
 /* read_candidate: a chunk lists those that go on, so pointers have the number of a candidate and
  * not its place. */
 static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *out,
@@ -198,6 +210,7 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
     struct candidate said = {0};
     struct content inner = {0};
     struct fh_extras extras = {0};
+    struct fh_slice word = FH_NONE;
     uint32_t choice = 0;
 
     FH_TRY(read_number(r, place, value, &choice));
@@ -210,11 +223,12 @@ static enum fh_rc read_candidate(struct fh_gemini_answer *a, struct fh_events *o
     }
     push_citations(a, out, choice, &at, said.grounding);
     (void)mark_told(a, &extras);
-    if (said.finish_reason.len > 0 && a->choice[choice].finished) {
+    FH_TRY(read_finish(r, &at, said.finish_reason, &word));
+    if (word.len > 0 && a->choice[choice].finished) {
         return fh_read_refuse(r, &at, "is finished twice");
     }
-    if (said.finish_reason.len > 0) {
-        finish(a, out, choice, said.finish_reason, &extras);
+    if (word.len > 0) {
+        finish(a, out, choice, word, &extras);
     } else if (extras.first != NULL) {
         push_for(a, out, FH_EVENT_EXTRA, choice)->extras = extras;
     }

@@ -59,7 +59,7 @@ static void see_candidates(struct fh_watch *watch, yyjson_val *candidates)
 
     for (yyjson_val *one = NULL; !said && (one = yyjson_arr_iter_next(&iter)) != NULL;
          place++) {
-        struct fh_slice word = fh_json_text(fh_json_get(one, FH_LIT("finishReason")));
+        struct fh_slice word = fh_gemini_finish_said(fh_json_get(one, FH_LIT("finishReason")));
         uint64_t number = place;
 
         (void)!fh_json_u64(fh_json_get(one, FH_LIT("index")), &number);

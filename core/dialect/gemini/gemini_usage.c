@@ -43,7 +43,8 @@ static bool sound(yyjson_val *details, uint64_t *count)
     yyjson_arr_iter iter = yyjson_arr_iter_with(details);
 
     for (yyjson_val *one = NULL; (one = yyjson_arr_iter_next(&iter)) != NULL;) {
-        if (fh_eq(fh_json_text(fh_json_get(one, FH_LIT("modality"))), FH_LIT("AUDIO"))) {
+        if (fh_eq(fh_gemini_modality_said(fh_json_get(one, FH_LIT("modality"))),
+                  FH_LIT("AUDIO"))) {
             return fh_json_u64(fh_json_get(one, FH_LIT("tokenCount")), count);
         }
     }
