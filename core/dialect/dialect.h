@@ -24,7 +24,8 @@
 /* Bedrock has two lists of one thing. */
 enum fh_list_kind {
     FH_LIST_MODELS,
-    FH_LIST_PROFILES, /* inference profiles */
+    FH_LIST_PROFILES,  /* Bedrock: inference profiles */
+    FH_LIST_PUBLISHED, /* Gemini: as Vertex lists the models of a publisher */
 };
 
 /* What a reply to this client has to say beside the model's words. Borrowed for the exchange. */

@@ -97,6 +97,12 @@ test('models are listed, and found by name', async (t) => {
   assert.ok(names.includes('models/to-gemini'));
   const one = await client.models.get({ model: 'to-anthropic' });
   assert.equal(one.name, 'models/to-anthropic');
+
+  const vertex = clients.Vertex(gw);
+  const published = [];
+  for await (const model of await vertex.models.list()) published.push(model.name);
+  assert.ok(published.includes('publishers/google/models/to-gemini'));
+  assert.equal((await vertex.models.get({ model: 'to-gemini' })).name, 'publishers/google/models/to-gemini');
 });
 
 test('without alt=sse a stream is a list', async (t) => {

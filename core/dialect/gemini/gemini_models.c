@@ -7,14 +7,20 @@ enum { DEPTH_MAX = 256 };
 
 /* ---- models ---- */
 
-/* add_model says what a gateway knows of a model: neither its limits nor its version. */
-static void add_model(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice name)
+/* add_model says what a gateway knows of a model: neither its limits nor its version. Vertex names
+ * models by their publisher, and says of none what it can do. */
+static void add_model(struct fh_writer *w, yyjson_mut_val *obj, struct fh_slice name,
+                      bool published)
 {
     static const char *const methods[] = {"generateContent", "streamGenerateContent"};
-    struct fh_slice parts[] = {FH_LIT("models/"), name};
+    struct fh_slice parts[] = {
+        published ? FH_LIT("publishers/google/models/") : FH_LIT("models/"), name};
     yyjson_mut_val *list = NULL;
 
     fh_write_text(w, obj, "name", fh_concat(w->scratch, parts, FH_LEN(parts)));
+    if (published) {
+        return;
+    }
     fh_write_text(w, obj, "displayName", name);
     list = yyjson_mut_obj_add_arr(w->doc, obj, "supportedGenerationMethods");
     for (size_t i = 0; i < FH_LEN(methods); i++) {
@@ -27,17 +33,19 @@ void fh_gemini_encode_models(struct fh_buf *out, struct fh_arena *scratch,
 {
     struct fh_writer w = {.doc = fh_json_new(scratch), .scratch = scratch};
     yyjson_mut_val *root = yyjson_mut_obj(w.doc);
+    bool published = list->kind == FH_LIST_PUBLISHED;
 
     if (list->one) {
         FH_ASSERT(list->count == 1);
-        add_model(&w, root, list->names[0]);
+        add_model(&w, root, list->names[0], published);
         fh_json_append(out, scratch, root);
         return;
     }
-    yyjson_mut_val *models = yyjson_mut_obj_add_arr(w.doc, root, "models");
+    yyjson_mut_val *models =
+        yyjson_mut_obj_add_arr(w.doc, root, published ? "publisherModels" : "models");
 
     for (size_t i = 0; i < list->count; i++) {
-        add_model(&w, yyjson_mut_arr_add_obj(w.doc, models), list->names[i]);
+        add_model(&w, yyjson_mut_arr_add_obj(w.doc, models), list->names[i], published);
     }
     fh_json_append(out, scratch, root);
 }
