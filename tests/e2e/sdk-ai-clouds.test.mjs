@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createAmazonBedrock } from '@ai-sdk/amazon-bedrock';
+import { createBedrockAnthropic } from '@ai-sdk/amazon-bedrock/anthropic';
+import { createBedrockMantle } from '@ai-sdk/amazon-bedrock/mantle';
 import { createAzure } from '@ai-sdk/azure';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createMistral } from '@ai-sdk/mistral';
@@ -16,16 +18,21 @@ import { breakOff, decline, speak, upstream } from './lib/upstream.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
+/* signed makes a client of AWS's that signs with a pair of its own. */
+const signed = (make, path = '') => async (gw) => {
+  const made = await gw.createKey('aws');
+  return make({
+    baseURL: `${gw.url}${path}`,
+    region: 'eu-north-1',
+    accessKeyId: made.aws_access_key_id,
+    secretAccessKey: made.aws_secret_access_key,
+  });
+};
+
 const clients = {
-  '@ai-sdk/amazon-bedrock, signed': async (gw) => {
-    const made = await gw.createKey('aws');
-    return createAmazonBedrock({
-      baseURL: gw.url,
-      region: 'eu-north-1',
-      accessKeyId: made.aws_access_key_id,
-      secretAccessKey: made.aws_secret_access_key,
-    });
-  },
+  '@ai-sdk/amazon-bedrock, signed': signed(createAmazonBedrock),
+  '@ai-sdk/amazon-bedrock/anthropic, signed': signed(createBedrockAnthropic),
+  '@ai-sdk/amazon-bedrock/mantle, signed': signed(createBedrockMantle, '/v1'),
   '@ai-sdk/amazon-bedrock': (gw) =>
     createAmazonBedrock({ baseURL: gw.url, region: 'eu-north-1', apiKey: gw.key }),
   '@ai-sdk/azure': (gw) => createAzure({ baseURL: `${gw.url}/azure/openai`, apiKey: gw.key }),

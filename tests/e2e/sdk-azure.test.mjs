@@ -1,10 +1,11 @@
-/* sdk-azure.test.mjs: AzureOpenAI, by deployments and without, and OpenAI at Azure's newer paths.
+/* sdk-azure.test.mjs: AzureOpenAI, by deployments and without, OpenAI at Azure's newer paths, and
+ * BedrockOpenAI.
  * SPDX-License-Identifier: Apache-2.0 */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import OpenAI, { AzureOpenAI } from 'openai';
+import OpenAI, { AzureOpenAI, BedrockOpenAI } from 'openai';
 
 import { allDialects, gateway } from './lib/gateway.mjs';
 import { decline, speak, upstream } from './lib/upstream.mjs';
@@ -22,6 +23,8 @@ const clients = {
       apiVersion: '2024-10-21',
       maxRetries: 0,
     }),
+  'Bedrock, by its OpenAI paths': (gw) =>
+    new BedrockOpenAI({ baseURL: `${gw.url}/openai/v1`, apiKey: gw.key, maxRetries: 0 }),
   'OpenAI at /openai/v1': (gw) =>
     new OpenAI({ baseURL: `${gw.url}/openai/v1/`, apiKey: gw.key, maxRetries: 0 }),
 };

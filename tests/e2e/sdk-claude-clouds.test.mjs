@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { AnthropicBedrock } from '@anthropic-ai/bedrock-sdk';
+import { AnthropicBedrock, AnthropicBedrockMantle } from '@anthropic-ai/bedrock-sdk';
 import { AnthropicFoundry } from '@anthropic-ai/foundry-sdk';
 import { AnthropicVertex } from '@anthropic-ai/vertex-sdk';
 
@@ -27,6 +27,16 @@ const clients = {
       awsRegion: 'eu-north-1',
       awsAccessKey: made.aws_access_key_id,
       awsSecretKey: made.aws_secret_access_key,
+      maxRetries: 0,
+    });
+  },
+  'bedrock mantle': async (gw) => {
+    const made = await gw.createKey('aws');
+    return new AnthropicBedrockMantle({
+      baseURL: `${gw.url}/anthropic`,
+      awsRegion: 'eu-north-1',
+      awsAccessKey: made.aws_access_key_id,
+      awsSecretAccessKey: made.aws_secret_access_key,
       maxRetries: 0,
     });
   },
