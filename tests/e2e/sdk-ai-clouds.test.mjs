@@ -9,6 +9,8 @@ import { createBedrockAnthropic } from '@ai-sdk/amazon-bedrock/anthropic';
 import { createBedrockMantle } from '@ai-sdk/amazon-bedrock/mantle';
 import { createAzure } from '@ai-sdk/azure';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
+import { createVertex } from '@ai-sdk/google-vertex';
+import { createVertexAnthropic } from '@ai-sdk/google-vertex/anthropic';
 import { createMistral } from '@ai-sdk/mistral';
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateObject, generateText, stepCountIs, streamText, tool } from 'ai';
@@ -29,6 +31,14 @@ const signed = (make, path = '') => async (gw) => {
   });
 };
 
+/* vertex is how a client of Vertex's finds models of a publisher, with a token of ours. */
+const vertex = (gw, publisher) => ({
+  project: 'p-1',
+  location: 'eu-north-1',
+  baseURL: `${gw.url}/vertex/v1/projects/p-1/locations/eu-north-1/publishers/${publisher}`,
+  googleAuthOptions: { authClient: { getAccessToken: async () => ({ token: gw.key }) } },
+});
+
 const clients = {
   '@ai-sdk/amazon-bedrock, signed': signed(createAmazonBedrock),
   '@ai-sdk/amazon-bedrock/anthropic, signed': signed(createBedrockAnthropic),
@@ -44,6 +54,10 @@ const clients = {
     }).chat,
   '@ai-sdk/google': (gw) =>
     createGoogleGenerativeAI({ baseURL: `${gw.url}/gemini/v1beta`, apiKey: gw.key }),
+  '@ai-sdk/google-vertex, a key': (gw) =>
+    createVertex({ baseURL: `${gw.url}/vertex/v1/publishers/google`, apiKey: gw.key }),
+  '@ai-sdk/google-vertex, a token': (gw) => createVertex(vertex(gw, 'google')),
+  '@ai-sdk/google-vertex/anthropic': (gw) => createVertexAnthropic(vertex(gw, 'anthropic/models')),
   '@ai-sdk/mistral': (gw) => createMistral({ baseURL: `${gw.url}/mistral/v1`, apiKey: gw.key }),
   '@ai-sdk/openai, responses': (gw) =>
     createOpenAI({ baseURL: `${gw.url}/v1`, apiKey: gw.key }).responses,
