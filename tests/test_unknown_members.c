@@ -302,6 +302,7 @@ static void probe_dialect(void **state, const struct fh_dialect *from, const cha
         }
     }
     (void)printf("# %.*s: %zu members planted, %zu lost\n", FH_ARG(from->name), planted, lost);
+    assert_true(planted > 500); /* else nothing was looked at */
     assert_int_equal(lost, 0);
 }
 
